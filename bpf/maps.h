@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* All maps of the data plane; keys and values are in maps/. Sizes marked "set
+ * at load" are given by the controller.
+ */
+#ifndef RAMPART_BPF_MAPS_H_
+#define RAMPART_BPF_MAPS_H_
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include "maps/config.h"
+#include "maps/flow.h"
+#include "maps/next_hop.h"
+#include "maps/outcomes.h"
+#include "maps/punt.h"
+#include "maps/ramp.h"
+#include "maps/realm.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct rp_config);
+} rp_config SEC(".maps");
+
+/* No LRU: a live flow is never evicted (RFC 6888 REQ-11). */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1048576); /* set at load */
+	__type(key, struct rp_flow4_key);
+	__type(value, struct rp_flow4);
+} rp_flows4 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1048576); /* set at load */
+	__type(key, struct rp_flow6_key);
+	__type(value, struct rp_flow6);
+} rp_flows6 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, RP_NEXT_HOP_MAX);
+	__type(key, __u32);
+	__type(value, struct rp_next_hop);
+} rp_next_hops SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct rp_peer4_key);
+	__type(value, struct rp_peer);
+} rp_peers4 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct rp_peer6_key);
+	__type(value, struct rp_peer);
+} rp_peers6 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 262144);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct rp_grant_key);
+	__type(value, struct rp_grant);
+} rp_grants SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 65536);
+	__type(key, __u32);
+	__type(value, struct rp_tenant);
+} rp_tenants SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct rp_address_key);
+	__type(value, __u32); /* enum rp_address_use */
+} rp_addresses SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct rp_local_key);
+	__type(value, __u32); /* 1 */
+} rp_locals SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, RP_DEVICE_MAX);
+	__type(key, __u32);
+	__type(value, struct rp_device);
+} rp_devices SEC(".maps");
+
+/* Device slot -> device to redirect to. */
+struct {
+	__uint(type, BPF_MAP_TYPE_DEVMAP);
+	__uint(max_entries, RP_DEVICE_MAX);
+	__type(key, __u32);
+	__type(value, __u32); /* ifindex */
+} rp_ports SEC(".maps");
+
+/* Device slot * RP_QUEUE_MAX + receive queue -> the controller's socket. */
+struct {
+	__uint(type, BPF_MAP_TYPE_XSKMAP);
+	__uint(max_entries, RP_DEVICE_MAX * RP_QUEUE_MAX);
+	__type(key, __u32);
+	__type(value, __u32);
+} rp_xsks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, RP_DEVICE_MAX * RP_OUTCOME_COUNT);
+	__type(key, __u32);
+	__type(value, struct rp_counter);
+} rp_outcomes SEC(".maps");
+
+/* Written by the controller only; pinned so that they outlive it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, RP_OUTCOME_COUNT);
+	__type(key, __u32);
+	__type(value, struct rp_counter);
+} rp_slow_drops SEC(".maps");
+
+#endif /* RAMPART_BPF_MAPS_H_ */

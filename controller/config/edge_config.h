@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// rampartd.yaml: what one server is.
+#ifndef RAMPART_CONTROLLER_CONFIG_EDGE_CONFIG_H_
+#define RAMPART_CONTROLLER_CONFIG_EDGE_CONFIG_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "controller/base/ip.h"
+#include "controller/model/resources.h"
+
+namespace rampart {
+
+enum class XdpMode { kAuto, kNative, kGeneric };
+enum class DeviceRole { kUplink, kAccess };
+
+struct DeviceConfig {
+  std::string name;
+  DeviceRole role = DeviceRole::kUplink;
+  XdpMode mode = XdpMode::kAuto;
+  int line = 0;
+};
+
+enum class NatMapping { kEndpointIndependent, kAddressAndPortDependent };
+enum class NatFiltering {
+  kEndpointIndependent,
+  kAddressDependent,
+  kAddressAndPortDependent
+};
+
+struct NatPoolConfig {
+  std::string name;
+  std::vector<IpAddress> addresses;
+  PortRange ports = {1024, 65535};
+  uint16_t block_size = 512;
+  NatMapping mapping = NatMapping::kEndpointIndependent;
+  NatFiltering filtering = NatFiltering::kAddressAndPortDependent;
+  int line = 0;
+};
+
+struct FlowTimeouts {
+  absl::Duration udp = absl::Seconds(300);
+  absl::Duration tcp_established = absl::Seconds(7440);
+  absl::Duration tcp_transitory = absl::Seconds(240);
+  absl::Duration icmp = absl::Seconds(60);
+};
+
+struct EdgeConfig {
+  std::string file;  // for messages
+  std::string edge;
+  std::vector<DeviceConfig> devices;
+  std::vector<IpAddress> gue_addresses;
+  uint16_t gue_port = 6080;
+  std::vector<NatPoolConfig> pools;
+  FlowTimeouts timeouts;
+  uint32_t flow_capacity = 1048576;  // directed entries per family
+  std::string api_socket = "/run/rampart/api.sock";
+  std::string state = "sqlite:///var/lib/rampart/state.db";
+  std::string metrics_listen;  // "": no metrics
+  std::string flow_log_path;   // "": no flow log
+};
+
+// Parses the text of rampartd.yaml. Every mistake is one line of the error
+// message, "file:line: what is wrong; what would be right"; all mistakes are
+// reported at once. Errors: InvalidArgument.
+absl::StatusOr<EdgeConfig> ParseEdgeConfig(std::string_view file,
+                                           std::string_view text);
+
+// Parses the text of resources.yaml and checks it as a whole: names, VNIs,
+// references, defaults, and what it needs of this edge (pools, devices of its
+// own interface tunnels, key files, which are read here). Ids stay 0. Errors:
+// as ParseEdgeConfig().
+absl::StatusOr<Resources> ParseResources(std::string_view file,
+                                         std::string_view text,
+                                         const EdgeConfig& edge);
+
+}  // namespace rampart
+
+#endif  // RAMPART_CONTROLLER_CONFIG_EDGE_CONFIG_H_

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// The slow path: every new flow is decided here once.
+#ifndef RAMPART_CONTROLLER_FLOW_ENGINE_H_
+#define RAMPART_CONTROLLER_FLOW_ENGINE_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "controller/base/clock.h"
+#include "controller/compile/snapshot.h"
+#include "controller/dataplane/data_plane.h"
+#include "controller/flow/hooks.h"
+#include "controller/nat/allocator.h"
+#include "controller/netlink/underlay.h"
+
+namespace rampart {
+
+// Single-threaded; everything happens in the calls below.
+class Engine {
+ public:
+  // All must outlive the engine.
+  struct Dependencies {
+    DataPlane& data_plane;
+    Underlay& underlay;
+    FlowHooks& hooks;
+    const Clock& clock;
+    std::function<uint32_t(uint32_t bound)> random;  // uniform in [0, bound)
+  };
+
+  virtual ~Engine() = default;
+
+  // Puts a snapshot in force: peers, grants, addresses, rp_config, next hops.
+  // Additions are written before removals, so live flows never miss. Flows
+  // whose tunnel or vnet is gone, or which the hooks now refuse, are ended by
+  // the sweep that follows; changed routes concern new flows only. The first
+  // call also adopts the flows and NAT state found in pinned maps.
+  virtual absl::Status Apply(std::shared_ptr<const Snapshot> snapshot) = 0;
+
+  // Handles waiting punts, at most `budget`. Returns the number handled.
+  virtual absl::StatusOr<int> ProcessPunts(int budget) = 0;
+
+  // Call every kEngineTick: a slice of the idle scan, retries of unresolved
+  // next hops, the clock offset of profile mac.
+  virtual absl::Status OnTick() = 0;
+
+  // The underlay changed (call from Underlay's listener).
+  virtual void OnUnderlayChange() = 0;
+
+  struct FlowView {  // forward direction, with what its reverse counts
+    FlowTuple tuple;
+    Endpoint translated_source;  // after the rewrite
+    Endpoint translated_destination;
+    uint32_t on_ramp = 0;  // tunnel id
+    rp_next_hop next_hop = {};
+    uint32_t reverse_realm = 0;
+    uint64_t packets[2] = {};
+    uint64_t bytes[2] = {};
+    absl::Duration idle;
+    absl::Duration expires_in;
+    uint8_t tcp = 0;  // enum rp_tcp_seen
+    uint8_t flags = 0;
+    uint32_t epoch = 0;
+    std::string rule;
+  };
+  // Reads the kernel's maps: 1 us a flow.
+  virtual absl::Status ForEachFlow(
+      absl::FunctionRef<void(const FlowView&)> visit) const = 0;
+  virtual void ForEachNatSession(
+      absl::FunctionRef<void(const NatSession&)> visit) const = 0;
+
+  struct Statistics {
+    uint64_t punts = 0;
+    uint64_t flows_started = 0;
+    uint64_t flows_ended = 0;
+    uint64_t flows_adopted = 0;
+    uint64_t flows = 0;  // now
+    uint64_t pending_packets = 0;
+  };
+  virtual Statistics statistics() const = 0;
+};
+
+inline constexpr absl::Duration kEngineTick = absl::Milliseconds(100);
+
+// Errors: what reading the pinned maps says.
+absl::StatusOr<std::unique_ptr<Engine>> MakeEngine(
+    const Engine::Dependencies& dependencies);
+
+}  // namespace rampart
+
+#endif  // RAMPART_CONTROLLER_FLOW_ENGINE_H_
