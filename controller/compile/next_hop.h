@@ -28,12 +28,14 @@ struct LinkPath {
   uint32_t mtu = 1500;      // of link or route: largest IP packet on the wire
 };
 
-// To a peer of a gue or gre tunnel. local: our tunnel address of the family of
-// the peer's. The identity fields (use, tunnel, realm, peer, family) are
+// To peer `peer_index` of a gue or gre tunnel. local: our tunnel address of the
+// family of the peer's. gue_port: EdgeConfig::gue_port, host order; gre does
+// not use it. The identity fields (use, tunnel, realm, peer, family) are
 // filled in. mtu = path.mtu - outer headers.
 rp_next_hop CompileTunnelNextHop(const Tunnel& tunnel, uint32_t peer_index,
                                  uint32_t realm, Family inner,
-                                 const IpAddress& local, const LinkPath& path);
+                                 const IpAddress& local, uint16_t gue_port,
+                                 const LinkPath& path);
 
 // Straight onto a link: Internet or interface. `use`, `address` and `tunnel`
 // identify it.
