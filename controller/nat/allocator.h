@@ -6,7 +6,9 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
@@ -45,7 +47,8 @@ struct NatSession {
   uint8_t protocol = 0;
   uint16_t inside_port = 0;
   Endpoint outside;
-  Endpoint remote;     // only with address-and-port-dependent mapping
+  Endpoint remote;     // where it is part of the mapping: address-and-port-
+                       // dependent pools, and protocols without ports
   uint32_t flows = 0;  // that hold the mapping
 };
 
@@ -72,9 +75,11 @@ class NatAllocator {
   // ResourceExhausted (blocks or ports used up).
   absl::StatusOr<Endpoint> Acquire(const Request& request);
   // Takes back what an earlier run gave out. Errors: NotFound if the address
-  // or port is no longer in the pool, AlreadyExists if another has it.
+  // or port is no longer in the pool, AlreadyExists if another has it or its
+  // block, or if the subscriber is paired with another address by now.
   absl::Status Adopt(const Request& request, const Endpoint& outside);
-  // Gives back one hold. Ports return to their block, empty blocks to the pool.
+  // Gives back one hold that was given. Ports return to their block, empty
+  // blocks to the pool.
   void Release(const Request& request, const Endpoint& outside);
 
   void ForEach(absl::FunctionRef<void(const NatSession&)> visit) const;

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which numbers of a range are still free.
+#ifndef RAMPART_CONTROLLER_NAT_FREE_SET_H_
+#define RAMPART_CONTROLLER_NAT_FREE_SET_H_
+
+#include <bit>
+#include <cstdint>
+#include <vector>
+
+#include "controller/base/status.h"
+
+namespace rampart {
+
+// A subset of 0 .. size - 1, a bit each; all are in it at first.
+class FreeSet {
+ public:
+  explicit FreeSet(uint32_t size)
+      : size_(size), count_(size), words_((size + 63) / 64, ~uint64_t{0}) {
+    if (size % 64 != 0) words_.back() = (uint64_t{1} << size % 64) - 1;
+  }
+
+  uint32_t count() const { return count_; }
+  bool complete() const { return count_ == size_; }
+
+  // Takes the nth smallest member out, nth < count(). With a uniform nth the
+  // choice is uniform at any fill, without retries. Cost: size / 64.
+  uint32_t TakeNth(uint32_t nth) {
+    RP_CHECK(nth < count_);
+    uint32_t at = 0;
+    for (uint32_t here; nth >= (here = std::popcount(words_[at])); ++at)
+      nth -= here;
+    uint64_t word = words_[at];
+    for (; nth > 0; --nth) word &= word - 1;
+    const uint32_t number = at * 64 + std::countr_zero(word);
+    Take(number);
+    return number;
+  }
+
+  // False if `number` is not in the set.
+  bool Take(uint32_t number) {
+    RP_CHECK(number < size_);
+    const uint64_t bit = uint64_t{1} << number % 64;
+    if ((words_[number / 64] & bit) == 0) return false;
+    words_[number / 64] ^= bit;
+    --count_;
+    return true;
+  }
+
+  // `number` is not in the set.
+  void Return(uint32_t number) {
+    RP_CHECK(number < size_);
+    const uint64_t bit = uint64_t{1} << number % 64;
+    RP_CHECK((words_[number / 64] & bit) == 0);
+    words_[number / 64] ^= bit;
+    ++count_;
+  }
+
+ private:
+  uint32_t size_;
+  uint32_t count_;
+  std::vector<uint64_t> words_;
+};
+
+}  // namespace rampart
+
+#endif  // RAMPART_CONTROLLER_NAT_FREE_SET_H_
