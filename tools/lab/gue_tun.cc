@@ -221,7 +221,8 @@ std::optional<uint32_t> CheckTunnelHeader(const Options& o, const uint8_t* data,
   if (o.profile == Profile::kCookie) vni = Get32(data + 4);
   if (o.profile != Profile::kMac) {
     Bytes wanted = TunnelHeader(o, vni, inner6);
-    if (std::memcmp(data, wanted.data(), wanted.size())) return std::nullopt;
+    if (std::memcmp(data, wanted.data(), wanted.size()) != 0)
+      return std::nullopt;
     return vni;
   }
   vni = Get32(data + 4);
@@ -230,7 +231,7 @@ std::optional<uint32_t> CheckTunnelHeader(const Options& o, const uint8_t* data,
   Bytes wanted =
       MacHeader(o, o.remote, o.local, inner6 ? IPPROTO_IPV6 : IPPROTO_IPIP, vni,
                 o.key_id, epoch);
-  if (std::memcmp(data, wanted.data(), wanted.size())) return std::nullopt;
+  if (std::memcmp(data, wanted.data(), wanted.size()) != 0) return std::nullopt;
   return vni;
 }
 
@@ -388,10 +389,10 @@ void FromTun(const Options& o, const Tun& tun) {
 bool IsRemote(const Options& o, const sockaddr_storage& from) {
   if (o.remote.size() == 16) {
     const auto& a = reinterpret_cast<const sockaddr_in6&>(from);
-    return !std::memcmp(&a.sin6_addr, o.remote.data(), 16);
+    return std::memcmp(&a.sin6_addr, o.remote.data(), 16) == 0;
   }
   const auto& a = reinterpret_cast<const sockaddr_in&>(from);
-  return !std::memcmp(&a.sin_addr, o.remote.data(), 4);
+  return std::memcmp(&a.sin_addr, o.remote.data(), 4) == 0;
 }
 
 void ToTun(const Options& o, int receiver) {

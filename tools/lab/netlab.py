@@ -8,15 +8,21 @@ are ever killed.
 """
 
 import contextlib
+import ctypes
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 
 NETNS = "/run/netns"
 LAB_DIRS = "/run/rampart-lab"
+CLONE_NEWNET = 0x40000000  # setns(2)
+
+_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class LabError(Exception):
@@ -123,6 +129,31 @@ class Host:
         log = log or f"{self.name}-{os.path.basename(str(argv[0]))}.log"
         return self.lab.start(self.enter(argv), log)
 
+    @contextlib.contextmanager
+    def inside(self):
+        """The calling thread is in this namespace within the block."""
+        def set_netns(path):
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                if _libc.setns(fd, CLONE_NEWNET):
+                    raise LabError(f"setns {path}: "
+                                   f"{os.strerror(ctypes.get_errno())}")
+            finally:
+                os.close(fd)
+        home = f"/proc/{os.getpid()}/task/{threading.get_native_id()}/ns/net"
+        back = os.open(home, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            set_netns(f"{NETNS}/{self.netns}")
+            yield
+        finally:
+            _libc.setns(back, CLONE_NEWNET)
+            os.close(back)
+
+    def socket(self, family, kind, protocol=0):
+        """A socket that lives in this namespace for good."""
+        with self.inside():
+            return socket.socket(family, kind, protocol)
+
     def ip(self, *commands):
         """Runs `ip` commands, each without the leading "ip"."""
         run(["ip", "-n", self.netns, "-batch", "-"],
@@ -209,13 +240,18 @@ class Lab:
         """Leaves everything as it is when this process ends."""
         self.kept = True
 
+    def remove(self):
+        """For subclasses: removes what is left once no process runs."""
+        remove(os.path.basename(self.dir))
+
     def close(self):
+        """Removes everything; signals have to wait meanwhile."""
         for sig in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             signal.signal(sig, signal.SIG_IGN)
         try:
             for process in reversed(self.processes):
                 process.stop()
-            remove(os.path.basename(self.dir))
+            self.remove()
         finally:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
