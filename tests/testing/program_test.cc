@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+// Fixture of program tests.
+#include "tests/testing/program_test.h"
+
+#include <arpa/inet.h>
+#include <linux/bpf.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "tests/testing/oracle.h"
+
+namespace rampart::testing {
+namespace {
+
+using ::testing::Matcher;
+using ::testing::MatchResultListener;
+
+constexpr uint32_t kTicksPerSecond = 60;  // 59.6
+constexpr int kNextHopsCleared = 32;
+
+rp_device Device(uint32_t role, uint32_t tunnel, uint32_t realm,
+                 uint8_t link_header_len) {
+  rp_device device = {};
+  device.ifindex = 1;
+  device.tunnel = tunnel;
+  device.realm = realm;
+  device.role = static_cast<uint8_t>(role);
+  device.link_header_len = link_header_len;
+  std::copy(kMacEdge.begin(), kMacEdge.end(), device.mac);
+  return device;
+}
+
+bool CountedOnce(const Result& run, uint32_t outcome) {
+  return run.counted.size() == 1 &&
+         run.counted.begin()->first.value == outcome &&
+         run.counted.begin()->second ==
+             std::pair<uint64_t, uint64_t>(1, run.input.size());
+}
+
+const char* VerdictName(uint32_t verdict) {
+  static const char* const names[] = {"XDP_ABORTED", "XDP_DROP", "XDP_PASS",
+                                      "XDP_TX", "XDP_REDIRECT"};
+  return verdict < 5 ? names[verdict] : "unknown verdict";
+}
+
+// What all matchers check; `fault` says what else is wrong.
+class RunIs {
+ public:
+  RunIs(std::vector<uint32_t> verdicts, uint32_t outcome)
+      : verdicts_(std::move(verdicts)), outcome_(outcome) {}
+  virtual ~RunIs() = default;
+  using is_gtest_matcher = void;
+
+  bool MatchAndExplain(const Result& run, std::ostream* out) const {
+    const bool verdict =
+        std::count(verdicts_.begin(), verdicts_.end(), run.verdict) > 0;
+    const bool counted = CountedOnce(run, outcome_);
+    const std::string fault = verdict && counted ? Fault(run) : "";
+    if (verdict && counted && fault.empty()) return true;
+    if (out)
+      *out << "\n  " << VerdictName(run.verdict) << ", counted "
+           << ToString(run.counted) << "\n"
+           << (verdict && counted ? fault : HexDump(run.input));
+    return false;
+  }
+  void DescribeTo(std::ostream* out) const {
+    *out << VerdictName(verdicts_.front()) << ", counted once as "
+         << OutcomeName(outcome_);
+  }
+  void DescribeNegationTo(std::ostream* out) const {
+    *out << "not: ";
+    DescribeTo(out);
+  }
+
+ protected:
+  virtual std::string Fault(const Result&) const { return ""; }
+
+ private:
+  std::vector<uint32_t> verdicts_;
+  uint32_t outcome_;
+};
+
+class IsUntouched : public RunIs {
+ public:
+  IsUntouched() : RunIs({XDP_PASS}, RP_PASSED) {}
+
+ protected:
+  std::string Fault(const Result& run) const override {
+    return Diff(run.output, run.input);
+  }
+};
+
+class IsForwarded : public RunIs {
+ public:
+  IsForwarded(Bytes want, bool link_header)
+      : RunIs({XDP_REDIRECT, XDP_TX}, RP_FORWARDED),
+        want_(std::move(want)),
+        link_header_(link_header) {}
+
+ protected:
+  std::string Fault(const Result& run) const override {
+    const std::string diff = Diff(run.output, want_);
+    if (!diff.empty()) return diff;
+    return link_header_ ? FaultsOfFrame(run.output) : FaultsOfIp(run.output);
+  }
+
+ private:
+  Bytes want_;
+  bool link_header_;
+};
+
+class IsPunted : public RunIs {
+ public:
+  IsPunted(const rp_punt& record, const Bytes& packet)
+      : RunIs({XDP_REDIRECT}, RP_PUNTED), want_(sizeof(record)) {
+    std::memcpy(want_.data(), &record, sizeof(record));
+    Append(want_, packet);
+  }
+
+ protected:
+  std::string Fault(const Result& run) const override {
+    return Diff(run.output, want_);
+  }
+
+ private:
+  Bytes want_;
+};
+
+class IsDroppedSomehow {
+ public:
+  using is_gtest_matcher = void;
+  bool MatchAndExplain(const Result& run, std::ostream* out) const {
+    const bool once =
+        run.counted.size() == 1 && run.counted.begin()->second.first == 1;
+    if (once && run.verdict == XDP_DROP) return true;
+    if (out)
+      *out << VerdictName(run.verdict) << ", counted " << ToString(run.counted);
+    return false;
+  }
+  void DescribeTo(std::ostream* out) const { *out << "dropped, counted once"; }
+  void DescribeNegationTo(std::ostream* out) const { *out << "not dropped"; }
+};
+
+}  // namespace
+
+void ProgramTest::SetUp() {
+  std::string why;
+  programs_ = SharedPrograms(why);
+  if (programs_ == nullptr) GTEST_SKIP() << "cannot load BPF programs: " << why;
+  for (const char* map : {"rp_flows4", "rp_flows6", "rp_peers4", "rp_peers6",
+                          "rp_grants", "rp_addresses", "rp_locals"})
+    programs_->Clear(map);
+  for (uint32_t i = 0; i < kNextHopsCleared; ++i) SetNextHop(i, {});
+  for (uint32_t i = 0; i < kNextHopsCleared; ++i)
+    programs_->Put("rp_tenants", i, rp_tenant{});
+  const std::pair<uint32_t, rp_device> devices[] = {
+      {kUplink, Device(RP_ROLE_UPLINK, 0, 0, 14)},
+      {kUplink2, Device(RP_ROLE_UPLINK, 0, 0, 14)},
+      {kAccess, Device(RP_ROLE_ACCESS, kAccessTunnel, kVni, 14)},
+      {kAccessTun, Device(RP_ROLE_ACCESS, kAccessTunTunnel, kVni, 0)},
+      {kInject, Device(RP_ROLE_INJECT, 0, 0, 14)}};
+  for (const auto& [slot, device] : devices)
+    programs_->Put("rp_devices", slot, device);
+  for (uint32_t slot = kUplink; slot < kSlots; ++slot)
+    programs_->SetPort(slot, true);
+  programs_->SetPuntPath(true);
+  Grant(kAccessTunnel, kVni);
+  Grant(kAccessTunTunnel, kVni);
+  SetConfig(config());
+}
+
+rp_config ProgramTest::config() const {
+  rp_config config = {};
+  config.layout = RP_LAYOUT_VERSION;
+  config.gue_port = htons(kGuePort);
+  // The middle of kEpoch, so that no test sees it change.
+  config.unix_offset =
+      (static_cast<uint64_t>(kEpoch) * RP_MAC_EPOCH_SECONDS + 32) * 1000000000 -
+      NowInNanoseconds();
+  config.punts_per_tick = 1000000;
+  config.epoch = 1;
+  config.timeouts[RP_TIMEOUT_UDP] = 300 * kTicksPerSecond;
+  config.timeouts[RP_TIMEOUT_TCP_ESTABLISHED] = 7440 * kTicksPerSecond;
+  config.timeouts[RP_TIMEOUT_TCP_TRANSITORY] = 240 * kTicksPerSecond;
+  config.timeouts[RP_TIMEOUT_ICMP] = 60 * kTicksPerSecond;
+  config.timeouts[RP_TIMEOUT_OTHER] = 120 * kTicksPerSecond;
+  config.timeouts[RP_TIMEOUT_DENIED] = 10 * kTicksPerSecond;
+  return config;
+}
+
+void ProgramTest::SetConfig(const rp_config& config) const {
+  programs_->Put("rp_config", uint32_t{0}, config);
+}
+
+void ProgramTest::AddAddress(const Ip& address, uint32_t use) const {
+  rp_address_key key = {};
+  address.CopyTo16(key.addr);
+  programs_->Put("rp_addresses", key, use);
+}
+
+void ProgramTest::AddLocal(Slot slot, const Ip& address) const {
+  rp_local_key key = {};
+  key.slot = slot;
+  address.CopyTo16(key.addr);
+  programs_->Put("rp_locals", key, uint32_t{1});
+}
+
+void ProgramTest::AddTunnel(const Tunnel& tunnel) const {
+  AddAddress(tunnel.edge, RP_ADDRESS_TUNNEL);
+  PutPeer(*programs_, tunnel);
+  Grant(tunnel.id, tunnel.vni);
+}
+
+void ProgramTest::Grant(uint32_t tunnel, uint32_t realm) const {
+  programs_->Put("rp_grants", rp_grant_key{tunnel, realm}, rp_grant{kTenant});
+}
+
+void ProgramTest::SetNextHop(uint32_t index, const rp_next_hop& hop) const {
+  programs_->Put("rp_next_hops", index, hop);
+}
+
+Matcher<const Result&> Dropped(uint32_t reason) {
+  return RunIs({XDP_DROP}, reason);
+}
+
+Matcher<const Result&> Passed() { return IsUntouched(); }
+
+Matcher<const Result&> Forwarded(const Packet& frame) {
+  return IsForwarded(frame.Build(), true);
+}
+
+Matcher<const Result&> ForwardedBare(const Packet& packet) {
+  return IsForwarded(packet.Build(), false);
+}
+
+Matcher<const Result&> Punted(rp_punt record, const Packet& packet) {
+  const Bytes bytes = packet.Build();
+  record.length = static_cast<uint16_t>(bytes.size());
+  return IsPunted(record, bytes);
+}
+
+Matcher<const Result&> DroppedSomehow() { return IsDroppedSomehow(); }
+
+}  // namespace rampart::testing

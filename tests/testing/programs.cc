@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+// Loads the data plane's programs and runs them on single packets.
+#include "tests/testing/programs.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <linux/bpf.h>
+#include <linux/if_link.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "maps/ramp.h"
+#include "rampart.skel.h"
+
+namespace rampart::testing {
+namespace {
+
+constexpr uint32_t kLoopback = 1;  // ifindex; a test run sends nothing
+constexpr uint32_t kFlows = 4096;
+constexpr size_t kRoomAround = 4096;
+
+[[noreturn]] void Die(const std::string& what) {
+  std::fprintf(stderr, "%s: %s\n", what.c_str(), std::strerror(errno));
+  std::abort();
+}
+
+void ResizeMaps(rampart_bpf* skeleton) {
+  bpf_map__set_max_entries(skeleton->maps.rp_flows4, kFlows);
+  bpf_map__set_max_entries(skeleton->maps.rp_flows6, kFlows);
+}
+
+absl::Status ShareMaps(rampart_bpf* to, rampart_bpf* from) {
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, to->obj) {
+    if (bpf_map__is_internal(map)) continue;
+    const char* name = bpf_map__name(map);
+    bpf_map* source = bpf_object__find_map_by_name(from->obj, name);
+    if (source == nullptr || bpf_map__reuse_fd(map, bpf_map__fd(source)) != 0)
+      return absl::ErrnoToStatus(errno, std::string("share map ") + name);
+  }
+  return absl::OkStatus();
+}
+
+int Quiet(libbpf_print_level level, const char* format, va_list args) {
+  if (level != LIBBPF_WARN) return 0;
+  return std::vfprintf(stderr, format, args);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Programs>> Programs::Load() {
+  libbpf_set_print(Quiet);
+  std::unique_ptr<Programs> programs(new Programs);
+  const std::pair<Slot, const char*> slots[] = {{kUplink, "rp_uplink"},
+                                                {kUplink2, "rp_uplink"},
+                                                {kAccess, "rp_access"},
+                                                {kAccessTun, "rp_access"},
+                                                {kInject, "rp_access"}};
+  for (const auto& [slot, program] : slots)
+    if (absl::Status s = programs->LoadSlot(slot, program); !s.ok()) return s;
+  programs->socket_.reset(socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0));
+  if (!programs->socket_.valid())
+    return absl::ErrnoToStatus(errno, "AF_XDP socket");
+  for (uint32_t slot = kUplink; slot < kSlots; ++slot)
+    programs->SetPort(slot, true);
+  programs->SetPuntPath(true);
+  return programs;
+}
+
+Programs::~Programs() {
+  for (rampart_bpf* skeleton : loaded_) rampart_bpf__destroy(skeleton);
+}
+
+absl::Status Programs::LoadSlot(Slot slot, const char* program) {
+  rampart_bpf* skeleton = rampart_bpf__open();
+  if (skeleton == nullptr) return absl::ErrnoToStatus(errno, "open skeleton");
+  loaded_.push_back(skeleton);
+  if (loaded_.size() == 1) {
+    ResizeMaps(skeleton);
+  } else if (absl::Status s = ShareMaps(skeleton, loaded_.front()); !s.ok()) {
+    return s;
+  }
+  skeleton->rodata->cfg_slot = slot;
+  bpf_program* wanted = nullptr;
+  bpf_program* each = nullptr;
+  bpf_object__for_each_program(each, skeleton->obj) {
+    const bool match = std::strcmp(bpf_program__name(each), program) == 0;
+    bpf_program__set_autoload(each, match);
+    if (match) wanted = each;
+  }
+  if (wanted == nullptr)
+    return absl::NotFoundError(std::string("program ") + program);
+  if (rampart_bpf__load(skeleton) != 0)
+    return absl::ErrnoToStatus(errno, std::string("load ") + program);
+  program_fds_[slot] = bpf_program__fd(wanted);
+  return absl::OkStatus();
+}
+
+Result Programs::RunOnly(Slot slot, const Bytes& packet, int metadata) const {
+  Result run;
+  run.input = packet;
+  Bytes input(static_cast<size_t>(metadata), 0);
+  Append(input, packet);
+  run.output.resize(input.size() + kRoomAround);
+  xdp_md context = {};
+  context.data = static_cast<uint32_t>(metadata);
+  context.data_end = static_cast<uint32_t>(input.size());
+  LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = input.data(),
+              .data_out = run.output.data(),
+              .data_size_in = static_cast<uint32_t>(input.size()),
+              .data_size_out = static_cast<uint32_t>(run.output.size()));
+  xdp_md context_out = {};
+  if (metadata) {
+    options.ctx_in = &context;
+    options.ctx_size_in = sizeof(context);
+    options.ctx_out = &context_out;
+    options.ctx_size_out = sizeof(context_out);
+  }
+  if (bpf_prog_test_run_opts(program_fd(slot), &options) != 0)
+    Die("test run of " + std::to_string(packet.size()) + " bytes");
+  run.verdict = options.retval;
+  run.output.resize(options.data_size_out);
+  if (metadata)
+    run.output = Slice(run.output, context_out.data, run.output.size());
+  run.nanoseconds = options.duration;
+  return run;
+}
+
+Result Programs::RunOn(Slot slot, const Bytes& packet, int metadata) const {
+  const Counters before = ReadCounters();
+  Result run = RunOnly(slot, packet, metadata);
+  run.counted = ReadCounters();
+  for (const auto& [outcome, counts] : before) {
+    auto& now = run.counted[outcome];
+    now.first -= counts.first;
+    now.second -= counts.second;
+    if (now.first == 0 && now.second == 0) run.counted.erase(outcome);
+  }
+  return run;
+}
+
+Counters Programs::ReadCounters() const {
+  static const int cpus = libbpf_num_possible_cpus();
+  Counters counters;
+  std::vector<rp_counter> values(static_cast<size_t>(cpus));
+  const int fd = map_fd("rp_outcomes");
+  for (uint32_t slot = 0; slot < kSlots; ++slot)
+    for (uint32_t value = 0; value < RP_OUTCOME_COUNT; ++value) {
+      const uint32_t index = slot * RP_OUTCOME_COUNT + value;
+      if (bpf_map_lookup_elem(fd, &index, values.data()) != 0)
+        Die("read rp_outcomes");
+      std::pair<uint64_t, uint64_t> sum;
+      for (const rp_counter& counter : values) {
+        sum.first += counter.packets;
+        sum.second += counter.bytes;
+      }
+      if (sum.first || sum.second) counters[{slot, value}] = sum;
+    }
+  return counters;
+}
+
+int Programs::program_fd(Slot slot) const { return program_fds_.at(slot); }
+
+int Programs::map_fd(const std::string& name) const {
+  const int fd =
+      bpf_object__find_map_fd_by_name(loaded_.front()->obj, name.c_str());
+  if (fd < 0) Die("no map " + name);
+  return fd;
+}
+
+void Programs::Clear(const std::string& name) const {
+  const int fd = map_fd(name);
+  uint8_t key[64];
+  while (bpf_map_get_next_key(fd, nullptr, key) == 0)
+    if (bpf_map_delete_elem(fd, key) != 0) Die("clear " + name);
+}
+
+void Programs::SetPuntPath(bool open) const {
+  const int fd = map_fd("rp_xsks");
+  const int socket = socket_.get();
+  for (uint32_t slot = 0; slot < kSlots; ++slot) {
+    const uint32_t index = slot * RP_QUEUE_MAX;
+    if (open && bpf_map_update_elem(fd, &index, &socket, 0) != 0)
+      Die("open punt path");
+    if (!open) bpf_map_delete_elem(fd, &index);
+  }
+}
+
+void Programs::SetPort(uint32_t slot, bool present) const {
+  const int fd = map_fd("rp_ports");
+  if (!present) {
+    bpf_map_delete_elem(fd, &slot);
+  } else if (bpf_map_update_elem(fd, &slot, &kLoopback, 0) != 0) {
+    Die("set rp_ports");
+  }
+}
+
+void Programs::PutBytes(const std::string& map, const void* key,
+                        size_t key_size, const void* value,
+                        size_t value_size) const {
+  bpf_map* found =
+      bpf_object__find_map_by_name(loaded_.front()->obj, map.c_str());
+  if (found == nullptr || bpf_map__key_size(found) != key_size ||
+      bpf_map__value_size(found) != value_size)
+    Die("map " + map + " has another layout");
+  if (bpf_map_update_elem(bpf_map__fd(found), key, value, 0) != 0)
+    Die("put into " + map);
+}
+
+void Programs::GetBytes(const std::string& map, const void* key,
+                        void* value) const {
+  if (bpf_map_lookup_elem(map_fd(map), key, value) != 0) Die("get from " + map);
+}
+
+const Programs* SharedPrograms(std::string& why) {
+  static const auto* const programs =
+      new absl::StatusOr<std::unique_ptr<Programs>>(
+          geteuid() == 0 ? Programs::Load()
+                         : absl::PermissionDeniedError("needs root"));
+  if (programs->ok()) return (*programs)->get();
+  why = programs->status().ToString();
+  return nullptr;
+}
+
+const char* OutcomeName(uint32_t outcome) {
+  switch (outcome) {
+#define X(symbol, value, help) \
+  case value:                  \
+    return "RP_" #symbol;
+    RP_OUTCOMES(X)
+#undef X
+#define X(symbol, value, id, help) \
+  case value:                      \
+    return "RP_DROP_" #symbol;
+    RP_DROP_REASONS(X)
+#undef X
+    default:
+      return "unknown outcome";
+  }
+}
+
+std::string ToString(const Counters& counters) {
+  std::string text = "{";
+  for (const auto& [outcome, counts] : counters)
+    text += std::string(" ") + OutcomeName(outcome.value) + "=" +
+            std::to_string(counts.first) + "/" + std::to_string(counts.second) +
+            "B@slot" + std::to_string(outcome.slot);
+  return text + " }";
+}
+
+}  // namespace rampart::testing

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// The data plane's programs, loaded once per process with small maps and run
+// on single packets by BPF_PROG_TEST_RUN.
+#ifndef RAMPART_TESTS_TESTING_PROGRAMS_H_
+#define RAMPART_TESTS_TESTING_PROGRAMS_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "controller/base/unique_fd.h"
+#include "maps/outcomes.h"
+#include "tests/testing/bytes.h"
+
+struct rampart_bpf;
+
+namespace rampart::testing {
+
+// Device slots of the test's edge; each has a program of its own.
+enum Slot : uint32_t {
+  kUplink = 1,     // rp_uplink
+  kUplink2 = 2,    // rp_uplink
+  kAccess = 3,     // rp_access, Ethernet
+  kAccessTun = 4,  // rp_access, no link header
+  kInject = 5,     // rp_access on the controller's TAP
+  kSlots,          // first slot that is not used
+};
+
+struct Outcome {
+  uint32_t slot;
+  uint32_t value;  // enum rp_outcome
+  auto operator<=>(const Outcome&) const = default;
+};
+// Sums over all CPUs; counters that are zero are absent.
+using Counters = std::map<Outcome, std::pair<uint64_t, uint64_t>>;
+
+struct Result {
+  Bytes input;
+  uint32_t verdict = 0;  // enum xdp_action
+  Bytes output;
+  Counters counted;          // what this run added
+  uint32_t nanoseconds = 0;  // per repeat
+};
+
+class Programs {
+ public:
+  // Loads all programs. Errors: as the kernel gives them.
+  static absl::StatusOr<std::unique_ptr<Programs>> Load();
+  ~Programs();
+
+  // Runs the program of `slot`. metadata: bytes of XDP metadata in front of the
+  // packet; they take room from the headers.
+  Result RunOn(Slot slot, const Bytes& packet, int metadata = 0) const;
+  // Without counters: for many packets in a row.
+  Result RunOnly(Slot slot, const Bytes& packet, int metadata = 0) const;
+  Counters ReadCounters() const;
+
+  int program_fd(Slot slot) const;
+  int map_fd(const std::string& name) const;
+  // Deletes every entry of a hash map, zeroes an array's first `count`.
+  void Clear(const std::string& name) const;
+  // Opens or closes the way to the controller for queue 0 of every slot.
+  void SetPuntPath(bool open) const;
+  // Redirects to `slot` work or fail.
+  void SetPort(uint32_t slot, bool present) const;
+  const rampart_bpf& skeleton() const { return *loaded_.front(); }
+
+  // Aborts on failure: a test cannot go on.
+  template <typename K, typename V>
+  void Put(const std::string& map, const K& key, const V& value) const {
+    PutBytes(map, &key, sizeof(key), &value, sizeof(value));
+  }
+  // Aborts if the key is absent.
+  template <typename V, typename K>
+  V Get(const std::string& map, const K& key) const {
+    V value;
+    GetBytes(map, &key, &value);
+    return value;
+  }
+
+ private:
+  Programs() = default;
+  absl::Status LoadSlot(Slot slot, const char* program);
+  void PutBytes(const std::string& map, const void* key, size_t key_size,
+                const void* value, size_t value_size) const;
+  void GetBytes(const std::string& map, const void* key, void* value) const;
+
+  std::vector<rampart_bpf*> loaded_;  // the first one owns the maps
+  std::map<Slot, int> program_fds_;
+  UniqueFd socket_;
+};
+
+// The programs of this process; null if it may not load BPF, with the reason in
+// `why`.
+const Programs* SharedPrograms(std::string& why);
+
+// "RP_DROP_ECN", "RP_FORWARDED".
+const char* OutcomeName(uint32_t outcome);
+std::string ToString(const Counters& counters);
+
+}  // namespace rampart::testing
+
+#endif  // RAMPART_TESTS_TESTING_PROGRAMS_H_
