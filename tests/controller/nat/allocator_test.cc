@@ -1,0 +1,487 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "controller/nat/allocator.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <memory>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "tests/oracle/nat_oracle.h"
+
+namespace rampart {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Test;
+using Request = NatAllocator::Request;
+
+constexpr uint8_t kTcpProtocol = 6;
+constexpr uint8_t kUdpProtocol = 17;
+constexpr uint8_t kIcmpProtocol = 1;
+constexpr uint8_t kGreProtocol = 47;
+
+IpAddress Ip(std::string_view text) { return IpAddress::Parse(text).value(); }
+
+// Every test runs with both families: "inside", "outside" and "remote"
+// addresses by number.
+class NatAllocatorTest : public ::testing::TestWithParam<Family> {
+ protected:
+  IpAddress Address(std::string_view v4, std::string_view v6, int n) const {
+    return Ip(absl::StrCat(std::string(GetParam() == Family::kV4 ? v4 : v6),
+                           GetParam() == Family::kV4
+                               ? absl::StrCat(n)
+                               : absl::StrCat(absl::Hex(n))));
+  }
+  IpAddress Inside(int n) const { return Address("10.1.0.", "fd00:1::", n); }
+  IpAddress Outside(int n) const {
+    return Address("198.51.100.", "2001:db8:64::", n);
+  }
+  IpAddress Remote(int n) const {
+    return Address("203.0.113.", "2001:db8:71::", n);
+  }
+
+  NatPoolConfig Pool(int addresses, PortRange ports, uint16_t block) const {
+    NatPoolConfig pool;
+    pool.name = "default";
+    for (int i = 1; i <= addresses; ++i) pool.addresses.push_back(Outside(i));
+    pool.ports = ports;
+    pool.block_size = block;
+    return pool;
+  }
+  Request Ask(int host, uint16_t port, uint8_t protocol = kTcpProtocol,
+              uint32_t realm = 1001) const {
+    return {.pool = "default",
+            .subscriber = {realm, Inside(host)},
+            .protocol = protocol,
+            .inside_port = port,
+            .remote = {Remote(1), 443}};
+  }
+
+  NatAllocator Make(std::vector<NatPoolConfig> pools) {
+    return NatAllocator(std::move(pools), [this](uint32_t bound) {
+      return std::uniform_int_distribution<uint32_t>(0, bound - 1)(random_);
+    });
+  }
+
+  std::mt19937 random_{20260101};
+};
+
+INSTANTIATE_TEST_SUITE_P(BothFamilies, NatAllocatorTest,
+                         ::testing::Values(Family::kV4, Family::kV6),
+                         [](const auto& i) {
+                           return i.param == Family::kV4 ? "IPv4" : "IPv6";
+                         });
+
+int CountSessions(const NatAllocator& nat) {
+  int count = 0;
+  nat.ForEach([&](const NatSession&) { ++count; });
+  return count;
+}
+
+// RFC 4787 REQ-1, RFC 5382 REQ-1.
+TEST_P(NatAllocatorTest, OneInsidePortHasOneOutsidePortForEveryRemote) {
+  NatAllocator nat = Make({Pool(2, {1024, 65535}, 512)});
+  Request first = Ask(5, 1234), second = Ask(5, 1234);
+  second.remote = {Remote(2), 80};
+  EXPECT_EQ(nat.Acquire(first).value(), nat.Acquire(second).value());
+  EXPECT_EQ(CountSessions(nat), 1);
+  nat.Release(first, nat.Acquire(second).value());
+}
+
+TEST_P(NatAllocatorTest, AddressAndPortDependentPoolsMapEachRemoteApart) {
+  NatPoolConfig pool = Pool(1, {1024, 65535}, 512);
+  pool.mapping = NatMapping::kAddressAndPortDependent;
+  NatAllocator nat = Make({pool});
+  Request first = Ask(5, 1234), second = Ask(5, 1234);
+  second.remote.port = 80;
+  const Endpoint outside = nat.Acquire(first).value();
+  EXPECT_NE(nat.Acquire(second).value(), outside);
+  EXPECT_EQ(nat.Acquire(first).value(), outside);
+}
+
+// RFC 6888 REQ-2: across protocols, and per subscriber, not per address.
+TEST_P(NatAllocatorTest, ASubscriberKeepsOneAddressForAllProtocols) {
+  NatAllocator nat = Make({Pool(8, {1024, 65535}, 64)});
+  const IpAddress outside = nat.Acquire(Ask(5, 1)).value().address;
+  for (uint16_t port = 2; port < 200; ++port)
+    for (const uint8_t protocol : {kTcpProtocol, kUdpProtocol, kIcmpProtocol})
+      ASSERT_EQ(nat.Acquire(Ask(5, port, protocol)).value().address, outside);
+  EXPECT_EQ(nat.Acquire(Ask(5, 0, kGreProtocol)).value(),
+            (Endpoint{outside, 0}));
+}
+
+TEST_P(NatAllocatorTest, SubscribersSpreadOverAllAddresses) {
+  NatAllocator nat = Make({Pool(4, {1024, 65535}, 512)});
+  std::map<IpAddress, int> seen;
+  for (int host = 1; host <= 200; ++host)
+    ++seen[nat.Acquire(Ask(host, 1)).value().address];
+  ASSERT_EQ(seen.size(), 4u);
+  for (const auto& [address, count] : seen) EXPECT_GT(count, 25);
+}
+
+TEST_P(NatAllocatorTest, EqualAddressesOfTwoRealmsNeverShareABlock) {
+  NatAllocator nat = Make({Pool(1, {1024, 2047}, 64)});
+  std::set<int> blocks[2];
+  for (uint16_t port = 1; port <= 256; ++port) {
+    for (uint32_t tenant : {0, 1}) {
+      const Endpoint outside =
+          nat.Acquire(Ask(5, port, kUdpProtocol, 1001 + tenant)).value();
+      blocks[tenant].insert((outside.port - 1024) / 64);
+    }
+  }
+  EXPECT_EQ(blocks[0].size(), 4u);
+  EXPECT_EQ(blocks[1].size(), 4u);
+  for (const int block : blocks[0]) EXPECT_FALSE(blocks[1].contains(block));
+}
+
+// RFC 4787 REQ-3; fact 10 of every retrying allocator: it fails too early.
+TEST_P(NatAllocatorTest, EveryPortOfTheRangeIsUsedBeforeAnyRequestIsRefused) {
+  // 100 ports in blocks of 48: the last block has 4.
+  NatAllocator nat = Make({Pool(1, {1000, 1099}, 48)});
+  std::set<uint16_t> ports;
+  for (uint16_t port = 1; port <= 100; ++port)
+    ports.insert(nat.Acquire(Ask(5, port)).value().port);
+  EXPECT_EQ(ports.size(), 100u);
+  EXPECT_EQ(*ports.begin(), 1000);
+  EXPECT_EQ(*ports.rbegin(), 1099);
+  EXPECT_EQ(nat.Acquire(Ask(5, 101)).status().code(),
+            absl::StatusCode::kResourceExhausted);
+  // UDP has its own numbers in the same blocks.
+  EXPECT_TRUE(nat.Acquire(Ask(5, 101, kUdpProtocol)).ok());
+}
+
+TEST_P(NatAllocatorTest, TheLastPortOfTheLastBlockReaches65535) {
+  NatAllocator nat = Make({Pool(1, {65000, 65535}, 512)});
+  std::set<uint16_t> ports;
+  for (uint16_t port = 1; port <= 536; ++port)
+    ports.insert(nat.Acquire(Ask(5, port)).value().port);
+  EXPECT_EQ(ports.size(), 536u);
+  EXPECT_EQ(*ports.rbegin(), 65535);
+}
+
+// RFC 6888 REQ-2 with RFC 7857 section 4: no silent move to another address.
+TEST_P(NatAllocatorTest,
+       AFullAddressRefusesItsSubscriberWhileOthersGetTheRest) {
+  NatAllocator nat = Make({Pool(2, {1024, 1087}, 32)});
+  const Endpoint first = nat.Acquire(Ask(5, 1)).value();
+  for (uint16_t port = 2; port <= 64; ++port)
+    EXPECT_EQ(nat.Acquire(Ask(5, port)).value().address, first.address);
+  const absl::Status refused = nat.Acquire(Ask(5, 65)).status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(refused.message()),
+              HasSubstr(first.address.ToString()));
+  for (const int host : {6, 7})
+    EXPECT_NE(nat.Acquire(Ask(host, 1)).value().address, first.address);
+  EXPECT_EQ(nat.Acquire(Ask(8, 1)).status().code(),
+            absl::StatusCode::kResourceExhausted);
+}
+
+TEST_P(NatAllocatorTest, RefusalsLeaveNothingBehind) {
+  NatAllocator nat = Make({Pool(1, {1024, 1024}, 1)});
+  const Endpoint only = nat.Acquire(Ask(5, 1)).value();
+  EXPECT_FALSE(nat.Acquire(Ask(5, 2)).ok());
+  EXPECT_FALSE(nat.Acquire(Ask(6, 1)).ok());
+  EXPECT_EQ(CountSessions(nat), 1);
+  nat.Release(Ask(5, 1), only);
+  EXPECT_EQ(nat.Acquire(Ask(6, 1)).value(), only);
+}
+
+TEST_P(NatAllocatorTest, AMappingLivesUntilItsLastFlowEnds) {
+  NatAllocator nat = Make({Pool(1, {1024, 65535}, 512)});
+  const Request request = Ask(5, 1234);
+  const Endpoint outside = nat.Acquire(request).value();
+  ASSERT_EQ(nat.Acquire(request).value(), outside);
+  nat.Release(request, outside);
+  nat.ForEach([&](const NatSession& session) {
+    EXPECT_EQ(session.flows, 1u);
+    EXPECT_EQ(session.outside, outside);
+    EXPECT_EQ(session.subscriber, request.subscriber);
+    EXPECT_EQ(session.inside_port, 1234);
+  });
+  EXPECT_EQ(CountSessions(nat), 1);
+  nat.Release(request, outside);
+  EXPECT_EQ(CountSessions(nat), 0);
+}
+
+TEST_P(NatAllocatorTest, WithoutPortsARemoteBelongsToOneSubscriber) {
+  NatAllocator nat = Make({Pool(1, {1024, 65535}, 512)});
+  const Request first = Ask(5, 0, kGreProtocol), second = Ask(6, 0, 47);
+  const Endpoint outside = nat.Acquire(first).value();
+  EXPECT_EQ(nat.Acquire(second).status().code(),
+            absl::StatusCode::kResourceExhausted);
+  EXPECT_TRUE(nat.Acquire(Ask(6, 0, 50)).ok()) << "another protocol";
+  Request elsewhere = second;
+  elsewhere.remote.address = Remote(2);
+  EXPECT_TRUE(nat.Acquire(elsewhere).ok()) << "another remote";
+  nat.Release(first, outside);
+  EXPECT_TRUE(nat.Acquire(second).ok());
+}
+
+TEST_P(NatAllocatorTest, WithoutPortsANewSubscriberAvoidsTakenAddresses) {
+  for (int round = 0; round < 20; ++round) {
+    NatAllocator nat = Make({Pool(3, {1024, 65535}, 512)});
+    std::set<IpAddress> seen;
+    for (int host = 1; host <= 3; ++host)
+      seen.insert(nat.Acquire(Ask(host, 0, kGreProtocol)).value().address);
+    ASSERT_EQ(seen.size(), 3u);
+    ASSERT_FALSE(nat.Acquire(Ask(4, 0, kGreProtocol)).ok());
+  }
+}
+
+TEST_P(NatAllocatorTest, NamesWhatIsMissing) {
+  NatAllocator nat = Make({Pool(1, {1024, 65535}, 512)});
+  Request unknown = Ask(5, 1);
+  unknown.pool = "other";
+  EXPECT_EQ(nat.Acquire(unknown).status().code(), absl::StatusCode::kNotFound);
+  Request other_family = Ask(5, 1);
+  other_family.subscriber.address =
+      GetParam() == Family::kV4 ? Ip("fd00::5") : Ip("10.0.0.5");
+  EXPECT_EQ(nat.Acquire(other_family).status().code(),
+            absl::StatusCode::kFailedPrecondition);
+}
+
+struct AdoptCase {
+  const char* name;
+  int host;
+  uint16_t port;
+  int outside;
+  uint16_t outside_port;
+  absl::StatusCode expected;
+};
+
+TEST_P(NatAllocatorTest, AdoptTakesBackOnlyWhatIsFree) {
+  using absl::StatusCode;
+  NatAllocator nat = Make({Pool(2, {1024, 2047}, 64)});
+  const AdoptCase cases[] = {
+      {"first", 5, 1, 1, 1024, StatusCode::kOk},
+      {"second flow of it", 5, 1, 1, 1024, StatusCode::kOk},
+      {"same block", 5, 2, 1, 1087, StatusCode::kOk},
+      {"further block", 5, 3, 1, 2047, StatusCode::kOk},
+      {"block between", 5, 4, 1, 1500, StatusCode::kOk},
+      {"mapped already", 5, 1, 1, 1025, StatusCode::kAlreadyExists},
+      {"port taken", 5, 9, 1, 1024, StatusCode::kAlreadyExists},
+      {"paired elsewhere", 5, 9, 2, 1024, StatusCode::kAlreadyExists},
+      {"another's block", 6, 1, 1, 1030, StatusCode::kAlreadyExists},
+      {"free block", 6, 1, 1, 1100, StatusCode::kOk},
+      {"below the range", 7, 1, 1, 1023, StatusCode::kNotFound},
+      {"above the range", 7, 1, 1, 2048, StatusCode::kNotFound},
+      {"address gone", 7, 1, 3, 1024, StatusCode::kNotFound},
+  };
+  for (const AdoptCase& c : cases) {
+    EXPECT_EQ(
+        nat.Adopt(Ask(c.host, c.port), {Outside(c.outside), c.outside_port})
+            .code(),
+        c.expected)
+        << c.name;
+  }
+  EXPECT_EQ(CountSessions(nat), 5);
+  EXPECT_EQ(nat.Acquire(Ask(5, 3)).value(), (Endpoint{Outside(1), 2047}));
+  nat.Release(Ask(5, 1), {Outside(1), 1024});
+  nat.Release(Ask(5, 1), {Outside(1), 1024});
+  EXPECT_EQ(CountSessions(nat), 4);
+}
+
+TEST_P(NatAllocatorTest, AFailedAdoptLeavesNoSubscriberBehind) {
+  NatAllocator nat = Make({Pool(2, {1024, 1087}, 64)});
+  ASSERT_TRUE(nat.Adopt(Ask(5, 1), {Outside(1), 1024}).ok());
+  ASSERT_FALSE(nat.Adopt(Ask(6, 1), {Outside(1), 1025}).ok());
+  // Host 6 is not paired with the full address.
+  EXPECT_EQ(nat.Acquire(Ask(6, 1)).value().address, Outside(2));
+}
+
+// Pearson's statistic of `counts` against a uniform distribution.
+double ChiSquare(const std::map<uint16_t, int>& counts, int total) {
+  const double expected = static_cast<double>(total) / counts.size();
+  double sum = 0;
+  for (const auto& [port, count] : counts)
+    sum += (count - expected) * (count - expected) / expected;
+  return sum;
+}
+
+// RFC 6056 section 3: as hard to guess as the free ports allow, also when the
+// free ones lie behind a long run of used ones.
+TEST_P(NatAllocatorTest, TheChoiceIsUniformAtAnyFill) {
+  for (const uint16_t block_size : {128, 32, 20}) {
+    NatAllocator nat = Make({Pool(1, {1024, 1151}, block_size)});
+    // Ports 1024 to 1087 and every third behind them are used.
+    std::map<uint16_t, int> counts;
+    for (uint16_t port = 1024; port <= 1151; ++port) {
+      if (port < 1088 || port % 3 == 0)
+        ASSERT_TRUE(nat.Adopt(Ask(5, port), {Outside(1), port}).ok());
+      else
+        counts[port] = 0;
+    }
+    const int total = 1000 * static_cast<int>(counts.size());
+    for (int i = 0; i < total; ++i) {
+      const Endpoint outside = nat.Acquire(Ask(5, 1)).value();
+      ++counts.at(outside.port);
+      nat.Release(Ask(5, 1), outside);
+    }
+    ASSERT_EQ(counts.size(), 43u);  // 42 degrees of freedom
+    EXPECT_LT(ChiSquare(counts, total), 101.2)
+        << "p < 10^-6, blocks of " << block_size;
+  }
+}
+
+TEST_P(NatAllocatorTest, AnEmptyPoolGivesUniformPortsAcrossBlocks) {
+  NatAllocator nat = Make({Pool(1, {1024, 1151}, 16)});
+  std::map<uint16_t, int> counts;
+  const int total = 128 * 500;
+  for (int i = 0; i < total; ++i) {
+    const Endpoint outside = nat.Acquire(Ask(5, 1)).value();
+    ++counts[outside.port];
+    nat.Release(Ask(5, 1), outside);
+  }
+  ASSERT_EQ(counts.size(), 128u);  // 127 degrees of freedom
+  EXPECT_LT(ChiSquare(counts, total), 217.9) << "p < 10^-6";
+}
+
+// Random operations on a small, often full pool; after each, the answer is
+// one the oracle allows. Now and then the allocator restarts.
+class RandomOperations {
+ public:
+  RandomOperations(std::vector<NatPoolConfig> pools,
+                   std::vector<IpAddress> inside, std::vector<IpAddress> remote,
+                   uint32_t seed)
+      : pools_(std::move(pools)),
+        inside_(std::move(inside)),
+        remote_(std::move(remote)),
+        random_(seed),
+        oracle_(pools_),
+        nat_(Fresh()) {}
+
+  void Step() {
+    const uint32_t dice = random_() % 100;
+    if (dice < 55)
+      Acquire();
+    else if (dice < 94)
+      Release();
+    else if (dice < 99)
+      AdoptAnything();
+    else
+      Restart();
+  }
+  void Drain() {
+    while (!held_.empty() && !Test::HasFatalFailure()) Release();
+    ASSERT_EQ(CountSessions(*nat_), 0);
+  }
+  void ExpectSameSessions() {
+    std::multiset<std::string> sessions;
+    nat_->ForEach([&](const NatSession& session) {
+      sessions.insert(oracle::SessionText(session));
+    });
+    ASSERT_EQ(sessions, oracle_.Sessions());
+  }
+  int refusals() const { return refusals_; }
+
+ private:
+  struct Held {
+    Request request;
+    Endpoint outside;
+  };
+
+  std::unique_ptr<NatAllocator> Fresh() {
+    return std::make_unique<NatAllocator>(
+        pools_, [this](uint32_t bound) { return random_() % bound; });
+  }
+
+  Request RandomRequest() {
+    constexpr uint8_t kProtocols[] = {6, 6, 6, 17, 17, 1, 58, 47};
+    return {.pool = pools_[random_() % pools_.size()].name,
+            .subscriber = {random_() % 2 ? 1001u : 1002u,
+                           inside_[random_() % inside_.size()]},
+            .protocol = kProtocols[random_() % std::size(kProtocols)],
+            .inside_port = static_cast<uint16_t>(random_() % 24),
+            .remote = {remote_[random_() % remote_.size()],
+                       static_cast<uint16_t>(random_() % 3)}};
+  }
+
+  void Acquire() {
+    const Request request = RandomRequest();
+    const oracle::NatOracle::Answer answer = oracle_.Acquire(request);
+    const absl::StatusOr<Endpoint> got = nat_->Acquire(request);
+    ASSERT_EQ(got.status().code(), answer.code) << got.status();
+    if (!got.ok()) {
+      ++refusals_;
+      return;
+    }
+    ASSERT_TRUE(answer.allowed.contains({got->address, got->port}))
+        << got->address.ToString() << " " << got->port;
+    oracle_.Held(request, *got);
+    held_.push_back({request, *got});
+  }
+
+  void Release() {
+    if (held_.empty()) return;
+    std::swap(held_[random_() % held_.size()], held_.back());
+    nat_->Release(held_.back().request, held_.back().outside);
+    oracle_.Released(held_.back().request);
+    held_.pop_back();
+  }
+
+  void AdoptAnything() {
+    Request request = RandomRequest();
+    const NatPoolConfig& pool = pools_[random_() % pools_.size()];
+    request.pool = pool.name;
+    Endpoint outside = {pool.addresses[random_() % pool.addresses.size()], 0};
+    if (request.protocol != kGreProtocol)
+      outside.port = pool.ports.first - 2 + random_() % 40;
+    if (outside.address.family() != request.subscriber.address.family()) return;
+    const absl::Status got = nat_->Adopt(request, outside);
+    ASSERT_EQ(got.code(), oracle_.Adopt(request, outside)) << got;
+    if (!got.ok()) return;
+    oracle_.Held(request, outside);
+    held_.push_back({request, outside});
+  }
+
+  // What the flow table still knows is adopted in any order.
+  void Restart() {
+    nat_ = Fresh();
+    std::shuffle(held_.begin(), held_.end(), random_);
+    for (const Held& held : held_) {
+      const absl::Status got = nat_->Adopt(held.request, held.outside);
+      ASSERT_TRUE(got.ok()) << got;
+    }
+    ExpectSameSessions();
+  }
+
+  std::vector<NatPoolConfig> pools_;
+  std::vector<IpAddress> inside_;
+  std::vector<IpAddress> remote_;
+  std::mt19937 random_;
+  oracle::NatOracle oracle_;
+  std::unique_ptr<NatAllocator> nat_;
+  std::vector<Held> held_;
+  int refusals_ = 0;
+};
+
+TEST_P(NatAllocatorTest, RandomOperationsAgreeWithTheOracle) {
+  int refusals = 0;
+  for (uint32_t seed = 1; seed <= 30; ++seed) {
+    NatPoolConfig independent = Pool(2, {1024, 1055}, 8);
+    NatPoolConfig dependent = Pool(1, {2000, 2024}, 7);
+    dependent.name = "dependent";
+    dependent.mapping = NatMapping::kAddressAndPortDependent;
+    dependent.addresses = {Outside(9), GetParam() == Family::kV4
+                                           ? Ip("2001:db8::9")
+                                           : Ip("192.0.2.9")};
+    RandomOperations run({independent, dependent},
+                         {Inside(1), Inside(2), Inside(3)},
+                         {Remote(1), Remote(2)}, seed);
+    for (int i = 0; i < 2000 && !HasFatalFailure(); ++i) run.Step();
+    run.ExpectSameSessions();
+    refusals += run.refusals();
+    run.Drain();
+    ASSERT_FALSE(HasFatalFailure()) << "seed " << seed;
+  }
+  EXPECT_GT(refusals, 100) << "the pools were never full";
+}
+
+}  // namespace
+}  // namespace rampart
