@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the API needs of a running edge.
+#ifndef RAMPART_CONTROLLER_API_BACKEND_H_
+#define RAMPART_CONTROLLER_API_BACKEND_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "controller/base/clock.h"
+#include "controller/compile/snapshot.h"
+#include "controller/dataplane/data_plane.h"
+#include "controller/dataplane/offline.h"
+#include "controller/flow/engine.h"
+#include "controller/store/store.h"
+
+namespace rampart {
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  // The configuration in force; never null.
+  virtual std::shared_ptr<const Snapshot> snapshot() const = 0;
+  virtual const Engine& engine() const = 0;
+  virtual std::vector<AttachedDevice> devices() const = 0;
+  virtual const MapReader& maps() const = 0;
+  virtual const Clock& clock() const = 0;
+  virtual absl::Time started() const = 0;
+  virtual bool adopted() const = 0;  // the data plane of an earlier run
+
+  // As StateStore::Preview().
+  virtual absl::StatusOr<StoredResources> Preview(Resources resources) = 0;
+  // Stores the resources and puts them in force. On an error the old ones are
+  // in force and stored. Returns the new epoch.
+  virtual absl::StatusOr<uint32_t> Apply(Resources resources) = 0;
+};
+
+}  // namespace rampart
+
+#endif  // RAMPART_CONTROLLER_API_BACKEND_H_

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// One function per route; README.md has the table.
+#ifndef RAMPART_CONTROLLER_API_HANDLERS_H_
+#define RAMPART_CONTROLLER_API_HANDLERS_H_
+
+#include "absl/status/statusor.h"
+#include "controller/api/backend.h"
+#include "controller/api/http.h"
+#include "controller/api/json.h"
+
+namespace rampart {
+
+// The whole API of one edge. backend must outlive it.
+ApiHandler MakeApi(Backend& backend);
+
+absl::StatusOr<Json> GetStatus(const Backend& backend);
+absl::StatusOr<Json> GetDevices(const Backend& backend);
+
+absl::StatusOr<Json> GetTenants(const Backend& backend);
+absl::StatusOr<Json> GetVnets(const Backend& backend);
+absl::StatusOr<Json> GetTunnels(const Backend& backend);
+absl::StatusOr<Json> GetRoutes(const Backend& backend);
+absl::StatusOr<Json> GetPolicies(const Backend& backend);
+
+// address, vnet: "frankfurt" or "acme/frankfurt"; without it the default vnet
+// of the only tenant. Errors: NotFound if nothing routes there.
+absl::StatusOr<Json> GetRoute(const Backend& backend, const Query& query);
+
+// Selectors, and limit (default 1000): reading a million flows into one answer
+// would keep new flows waiting.
+absl::StatusOr<Json> GetFlows(const Backend& backend, const Query& query);
+absl::StatusOr<Json> GetNatSessions(const Backend& backend, const Query& query);
+
+absl::StatusOr<Json> GetDrops(const Backend& backend, const Query& query);
+absl::StatusOr<Json> GetMaps(const Backend& backend);
+absl::StatusOr<Json> GetMap(const Backend& backend, std::string_view name,
+                            const Query& query);
+
+// body: {"file", "text", "dry_run"}. Errors: InvalidArgument with the lines of
+// the parser; whatever Backend::Apply() says.
+absl::StatusOr<Json> PostApply(Backend& backend, const std::string& body);
+
+// The parameter `limit`, 1 to 100000. Errors: InvalidArgument.
+absl::StatusOr<size_t> LimitOf(const Query& query);
+
+}  // namespace rampart
+
+#endif  // RAMPART_CONTROLLER_API_HANDLERS_H_

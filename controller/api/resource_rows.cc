@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "controller/api/resource_rows.h"
+
+#include <string>
+#include <vector>
+
+#include "controller/api/handlers.h"
+#include "controller/api/names.h"
+
+namespace rampart {
+namespace {
+
+std::string_view NameOf(TunnelType type) {
+  switch (type) {
+    case TunnelType::kGue:
+      return "gue";
+    case TunnelType::kGre:
+      return "gre";
+    case TunnelType::kInterface:
+      return "interface";
+  }
+  return "";
+}
+
+std::string_view NameOf(Auth auth) {
+  switch (auth) {
+    case Auth::kMac:
+      return "mac";
+    case Auth::kCookie:
+      return "cookie";
+    case Auth::kGreKey:
+      return "gre-key";
+    case Auth::kNone:
+      return "none";
+  }
+  return "";
+}
+
+std::string_view NameOf(PolicyAction action) {
+  switch (action) {
+    case PolicyAction::kAllow:
+      return "allow";
+    case PolicyAction::kDeny:
+      return "deny";
+    case PolicyAction::kReject:
+      return "reject";
+  }
+  return "";
+}
+
+template <typename T>
+Json Strings(const std::vector<T>& values) {
+  Json out = Json::array();
+  for (const T& value : values) out.push_back(value.ToString());
+  return out;
+}
+
+Json PortStrings(const std::vector<PortRange>& ranges) {
+  Json out = Json::array();
+  for (const PortRange& range : ranges) {
+    std::string text = std::to_string(range.first);
+    if (range.last != range.first) text += "-" + std::to_string(range.last);
+    out.push_back(text);
+  }
+  return out;
+}
+
+Json PeerRow(TunnelType type, const Peer& peer) {
+  Json row = {{"remote", peer.remote.ToString()}};
+  if (type == TunnelType::kGre) {
+    if (peer.gre_key) row["key"] = *peer.gre_key;
+    row["checksum"] = peer.checksum;
+    row["sequence"] = peer.sequence;
+    return row;
+  }
+  row["auth"] = NameOf(peer.auth);
+  if (peer.auth == Auth::kNone) row["variant"] = peer.variant;
+  row["accept_zero_checksum"] = peer.accept_zero_checksum;
+  Json keys = Json::array();
+  for (const PeerKey& key : peer.keys)
+    keys.push_back({{"key_id", key.key_id}, {"key_file", key.key_file}});
+  row["keys"] = std::move(keys);
+  return row;
+}
+
+Json TunnelRow(const Tenant& tenant, const Tunnel& tunnel) {
+  Json peers = Json::array();
+  for (const Peer& peer : tunnel.peers)
+    peers.push_back(PeerRow(tunnel.type, peer));
+  return {{"tenant", tenant.name},
+          {"name", tunnel.name},
+          {"id", tunnel.id},
+          {"type", NameOf(tunnel.type)},
+          {"vnet", tunnel.vnet},
+          {"peers", std::move(peers)},
+          {"edge", tunnel.edge},
+          {"device", tunnel.device},
+          {"sources", Strings(tunnel.sources)}};
+}
+
+Json RouteRow(const Tenant& tenant, const Route& route) {
+  const bool tunnel = route.kind == Route::Kind::kTunnel;
+  const bool internet = route.kind == Route::Kind::kInternet;
+  return {{"tenant", tenant.name},
+          {"vnet", route.vnet},
+          {"cidr", route.cidr.ToString()},
+          {"kind", tunnel     ? "tunnel"
+                   : internet ? "internet"
+                              : "blackhole"},
+          {"via", tunnel     ? route.tunnel
+                  : internet ? "internet"
+                             : "blackhole"},
+          {"pool", internet ? route.pool : ""}};
+}
+
+Json MatchRow(const PolicyMatch& match) {
+  Json row = Json::object();
+  if (!match.vnet.empty()) row["vnet"] = match.vnet;
+  if (!match.tunnel.empty()) row["tunnel"] = match.tunnel;
+  if (match.protocol) row["protocol"] = ProtocolName(*match.protocol);
+  if (!match.sources.empty()) row["sources"] = Strings(match.sources);
+  if (!match.destinations.empty())
+    row["destinations"] = Strings(match.destinations);
+  if (!match.source_ports.empty())
+    row["source_ports"] = PortStrings(match.source_ports);
+  if (!match.destination_ports.empty())
+    row["destination_ports"] = PortStrings(match.destination_ports);
+  return row;
+}
+
+template <typename Member, typename MakeRow>
+Json Rows(const Resources& resources, Member member, MakeRow make) {
+  Json rows = Json::array();
+  for (const Tenant& tenant : resources.tenants)
+    for (const auto& item : tenant.*member) rows.push_back(make(tenant, item));
+  return rows;
+}
+
+absl::StatusOr<Json> List(const Backend& backend, const char* kind,
+                          Json (*rows)(const Resources&)) {
+  const std::shared_ptr<const Snapshot> snapshot = backend.snapshot();
+  Json document = Document(kind);
+  document["epoch"] = snapshot->epoch();
+  document[kind] = rows(snapshot->resources());
+  return document;
+}
+
+}  // namespace
+
+Json TenantRows(const Resources& resources) {
+  Json rows = Json::array();
+  for (const Tenant& tenant : resources.tenants) {
+    std::string default_vnet;
+    for (const Vnet& vnet : tenant.vnets)
+      if (vnet.is_default) default_vnet = vnet.name;
+    rows.push_back({{"name", tenant.name},
+                    {"id", tenant.id},
+                    {"default_vnet", default_vnet},
+                    {"vnets", tenant.vnets.size()},
+                    {"tunnels", tenant.tunnels.size()},
+                    {"routes", tenant.routes.size()},
+                    {"policies", tenant.policies.size()}});
+  }
+  return rows;
+}
+
+Json VnetRows(const Resources& resources) {
+  return Rows(resources, &Tenant::vnets,
+              [](const Tenant& tenant, const Vnet& vnet) -> Json {
+                return {{"tenant", tenant.name},
+                        {"name", vnet.name},
+                        {"vni", vnet.vni},
+                        {"default", vnet.is_default},
+                        {"router", Strings(vnet.router)},
+                        {"comment", vnet.comment}};
+              });
+}
+
+Json TunnelRows(const Resources& resources) {
+  return Rows(resources, &Tenant::tunnels, &TunnelRow);
+}
+
+Json RouteRows(const Resources& resources) {
+  return Rows(resources, &Tenant::routes, &RouteRow);
+}
+
+Json PolicyRows(const Resources& resources) {
+  return Rows(resources, &Tenant::policies,
+              [](const Tenant& tenant, const PolicyRule& rule) -> Json {
+                return {{"tenant", tenant.name},
+                        {"name", rule.name},
+                        {"action", NameOf(rule.action)},
+                        {"match", MatchRow(rule.match)}};
+              });
+}
+
+absl::StatusOr<Json> GetTenants(const Backend& backend) {
+  return List(backend, "tenants", &TenantRows);
+}
+absl::StatusOr<Json> GetVnets(const Backend& backend) {
+  return List(backend, "vnets", &VnetRows);
+}
+absl::StatusOr<Json> GetTunnels(const Backend& backend) {
+  return List(backend, "tunnels", &TunnelRows);
+}
+absl::StatusOr<Json> GetRoutes(const Backend& backend) {
+  return List(backend, "routes", &RouteRows);
+}
+absl::StatusOr<Json> GetPolicies(const Backend& backend) {
+  return List(backend, "policies", &PolicyRows);
+}
+
+}  // namespace rampart

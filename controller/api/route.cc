@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// GET /v1/route: which way an address goes, and why not another way.
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "controller/api/handlers.h"
+#include "controller/base/status.h"
+
+namespace rampart {
+namespace {
+
+std::string FullName(const Snapshot::VnetRef& ref) {
+  return absl::StrCat(ref.tenant->name, "/", ref.vnet->name);
+}
+
+// The vnets that `name` may mean: "tenant/vnet", "vnet", or "" for defaults.
+std::vector<Snapshot::VnetRef> FindVnets(const Resources& resources,
+                                         std::string_view name) {
+  std::vector<Snapshot::VnetRef> found;
+  for (const Tenant& tenant : resources.tenants) {
+    for (const Vnet& vnet : tenant.vnets) {
+      const Snapshot::VnetRef ref = {&tenant, &vnet};
+      if (name.empty() ? vnet.is_default
+                       : vnet.name == name || FullName(ref) == name)
+        found.push_back(ref);
+    }
+  }
+  return found;
+}
+
+absl::StatusOr<Snapshot::VnetRef> OneVnet(const Resources& resources,
+                                          std::string_view name) {
+  const auto found = FindVnets(resources, name);
+  if (found.size() == 1) return found[0];
+  if (found.empty() && !name.empty())
+    return absl::NotFoundError(
+        absl::StrCat("vnet ", Absl(name), ": there is none of this name"));
+  if (found.empty())
+    return absl::NotFoundError("route: there is no vnet yet; apply resources");
+  const std::string names = absl::StrJoin(
+      found, ", ", [](std::string* out, const Snapshot::VnetRef& ref) {
+        out->append(FullName(ref));
+      });
+  return absl::InvalidArgumentError(
+      absl::StrCat("vnet ", name.empty() ? "missing" : Absl(name),
+                   ": several tenants are here; name one of ", names));
+}
+
+Json RouteRow(const Snapshot::VnetRef& vnet, const Snapshot::RouteRef& ref) {
+  const Route::Kind kind = ref.route->kind;
+  Json row = {{"tenant", vnet.tenant->name},
+              {"vnet", vnet.vnet->name},
+              {"default", vnet.vnet->is_default},
+              {"cidr", ref.route->cidr.ToString()},
+              {"kind", kind == Route::Kind::kTunnel     ? "tunnel"
+                       : kind == Route::Kind::kInternet ? "internet"
+                                                        : "blackhole"}};
+  if (kind == Route::Kind::kInternet) row["pool"] = ref.route->pool;
+  if (ref.tunnel != nullptr) {
+    row["tunnel"] = ref.tunnel->name;
+    row["type"] = ref.tunnel->type == TunnelType::kGue   ? "gue"
+                  : ref.tunnel->type == TunnelType::kGre ? "gre"
+                                                         : "interface";
+    if (ref.tunnel->type == TunnelType::kInterface)
+      row["device"] = ref.tunnel->device;
+    else
+      row["peers"] = ref.tunnel->peers.size();
+  }
+  return row;
+}
+
+}  // namespace
+
+absl::StatusOr<Json> GetRoute(const Backend& backend, const Query& query) {
+  ASSIGN_OR_RETURN(const IpAddress address,
+                   IpAddress::Parse(FindParameter(query, "address")));
+  const std::shared_ptr<const Snapshot> snapshot = backend.snapshot();
+  ASSIGN_OR_RETURN(
+      const Snapshot::VnetRef vnet,
+      OneVnet(snapshot->resources(), FindParameter(query, "vnet")));
+  const auto routes = snapshot->FindRoutes(vnet.vnet->vni, address);
+  if (routes.empty())
+    return absl::NotFoundError(absl::StrCat(
+        "route: nothing routes ", address.ToString(), " in ", FullName(vnet),
+        "; xdpctl route list shows what there is"));
+
+  Json document = Document("route");
+  document["edge"] = snapshot->edge().edge;
+  document["address"] = address.ToString();
+  document["route"] = RouteRow(vnet, routes[0]);
+  document["lost"] = Json::array();
+  for (size_t i = 1; i < routes.size(); ++i) {
+    Json row = RouteRow(vnet, routes[i]);
+    row["why"] = "shorter prefix";
+    document["lost"].push_back(std::move(row));
+  }
+  // The same address in the tenant's other vnets: another address space.
+  document["also"] = Json::array();
+  for (const Vnet& other : vnet.tenant->vnets) {
+    if (&other == vnet.vnet) continue;
+    if (const auto route = snapshot->FindRoute(other.vni, address))
+      document["also"].push_back(RouteRow({vnet.tenant, &other}, *route));
+  }
+  return document;
+}
+
+}  // namespace rampart

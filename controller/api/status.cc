@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// GET /v1/status: the edge on one page.
+#include "controller/base/status.h"
+
+#include <unistd.h>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "controller/api/devices.h"
+#include "controller/api/handlers.h"
+#include "controller/api/maps.h"
+
+namespace rampart {
+namespace {
+
+// What keeps the edge from doing all it is configured for.
+Json Degradations(const Json& devices) {
+  Json list = Json::array();
+  for (const Json& device : devices)
+    if (device["state"] == "missing")
+      list.push_back(absl::StrCat("device ", device["name"].get<std::string>(),
+                                  " is not there"));
+  return list;
+}
+
+uint64_t CountNatSessions(const Engine& engine) {
+  uint64_t sessions = 0;
+  engine.ForEachNatSession([&](const NatSession&) { ++sessions; });
+  return sessions;
+}
+
+}  // namespace
+
+absl::StatusOr<Json> GetStatus(const Backend& backend) {
+  const std::shared_ptr<const Snapshot> snapshot = backend.snapshot();
+  const Engine::Statistics statistics = backend.engine().statistics();
+  ASSIGN_OR_RETURN(Json devices, DeviceRows(backend));
+  uint64_t drops = 0;
+  ASSIGN_OR_RETURN(const Json counted, DropsDocument(backend.maps(), false));
+  for (const Json& row : counted["drops"])
+    drops += row["packets"].get<uint64_t>();
+
+  Json document = Document("status");
+  document["edge"] = snapshot->edge().edge;
+  document["version"] = RAMPART_VERSION;
+  document["pid"] = getpid();
+  document["uptime_s"] =
+      absl::ToInt64Seconds(backend.clock().Now() - backend.started());
+  document["adopted"] = backend.adopted();
+  document["epoch"] = snapshot->epoch();
+  document["tenants"] = snapshot->resources().tenants.size();
+  document["flows"] = {{"now", statistics.flows},
+                       {"capacity", snapshot->edge().flow_capacity},
+                       {"started", statistics.flows_started},
+                       {"ended", statistics.flows_ended},
+                       {"adopted", statistics.flows_adopted}};
+  document["nat"] = {{"sessions", CountNatSessions(backend.engine())}};
+  document["punts"] = {{"total", statistics.punts},
+                       {"pending", statistics.pending_packets}};
+  document["drops"] = {{"packets", drops}};
+  document["degraded"] = Degradations(devices);
+  document["devices"] = std::move(devices);
+  return document;
+}
+
+}  // namespace rampart

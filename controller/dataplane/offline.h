@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// A look at the pinned maps that takes no lock, adopts nothing and writes
+// nothing: for showing them, with or without a controller.
+#ifndef RAMPART_CONTROLLER_DATAPLANE_OFFLINE_H_
+#define RAMPART_CONTROLLER_DATAPLANE_OFFLINE_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "controller/dataplane/data_plane.h"
+
+namespace rampart {
+
+class MapReader {
+ public:
+  virtual ~MapReader() = default;
+
+  // Calls visit(key, value) for the entries of a hash or array map until it
+  // returns false. Entries that come or go meanwhile may be missed. Errors:
+  // NotFound (not pinned), FailedPrecondition (other sizes than these).
+  virtual absl::Status ForEach(
+      std::string_view map, size_t key_size, size_t value_size,
+      absl::FunctionRef<bool(const void* key, const void* value)> visit)
+      const = 0;
+  // Capacity of a map. Errors: NotFound.
+  virtual absl::StatusOr<uint32_t> MaxEntries(std::string_view map) const = 0;
+  // rp_outcomes of every device slot in use.
+  virtual absl::StatusOr<std::vector<DeviceCounters>> ReadCounters() const = 0;
+};
+
+// Errors: NotFound if `edge` has no pins, PermissionDenied without root.
+absl::StatusOr<std::unique_ptr<MapReader>> OpenPinnedMaps(
+    std::string_view bpffs, std::string_view edge);
+
+// Names of the edges that have pins, sorted.
+std::vector<std::string> PinnedEdges(std::string_view bpffs);
+
+}  // namespace rampart
+
+#endif  // RAMPART_CONTROLLER_DATAPLANE_OFFLINE_H_
