@@ -46,7 +46,8 @@ struct AttachedDevice {
   std::string name;
   DeviceRole role = DeviceRole::kUplink;
   XdpMode mode = XdpMode::kNative;  // never kAuto
-  std::string why;  // kGeneric chosen by auto: what the driver said
+  // kGeneric chosen by auto: what the driver said; or that the mode changed.
+  std::string why;
   int queues = 0;
   bool adopted = false;  // the link was pinned by an earlier run
 };
