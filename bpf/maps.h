@@ -110,14 +110,14 @@ struct {
 /* Device slot * RP_QUEUE_MAX + receive queue -> the controller's socket. */
 struct {
 	__uint(type, BPF_MAP_TYPE_XSKMAP);
-	__uint(max_entries, RP_DEVICE_MAX * RP_QUEUE_MAX);
+	__uint(max_entries, RP_DEVICE_MAX *RP_QUEUE_MAX);
 	__type(key, __u32);
 	__type(value, __u32);
 } rp_xsks SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, RP_DEVICE_MAX * RP_OUTCOME_COUNT);
+	__uint(max_entries, RP_DEVICE_MAX *RP_OUTCOME_COUNT);
 	__type(key, __u32);
 	__type(value, struct rp_counter);
 } rp_outcomes SEC(".maps");

@@ -1,21 +1,141 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-#include "bpf/maps.h"
-
-/* Slot of the device this program is attached to: an index into rp_devices,
- * fixed at load, so no packet pays for looking it up.
+/* The data plane: one packet's way, top down. Stages are in the headers, in the
+ * order of the calls below; what passes between them is struct rp_pkt.
  */
-const volatile __u32 cfg_slot;
+#include "bpf/access.h"
+#include "bpf/emit.h"
+#include "bpf/exit.h"
+#include "bpf/flow.h"
+#include "bpf/icmp_error.h"
+#include "bpf/inner.h"
+#include "bpf/mss.h"
+#include "bpf/outer.h"
+#include "bpf/packet.h"
+#include "bpf/punt.h"
+#include "bpf/rewrite.h"
+
+/* Too big for the next hop: the sender is told, if there is a way to. */
+static __always_inline enum rp_verdict mtu_stage(struct xdp_md *ctx, struct rp_pkt *pkt)
+{
+	if (pkt->ip_len <= pkt->mtu)
+		return RP_NEXT;
+	if (!pkt->dont_fragment)
+		return rp_drop(pkt, RP_DROP_TOO_BIG_NO_DF);
+	return rp_end(punt_limited(ctx, pkt, RP_PUNT_TOO_BIG));
+}
+
+/* What a TCP segment changes: the state of its flow, and the MSS of a SYN. */
+static __always_inline void tcp_stage(struct xdp_md *ctx, const struct rp_pkt *pkt,
+				      const struct rp_hit *hit)
+{
+	track_tcp(pkt, hit);
+	if (pkt->tcp_flags & RP_SEG_SYN) {
+		struct rp_flow *reverse = reverse_of(hit, pkt->proto);
+		__u32 index = reverse ? reverse->next_hop : hit->flow->next_hop;
+		const struct rp_next_hop *back = bpf_map_lookup_elem(&rp_next_hops, &index);
+		__u32 headers = (pkt->family == 4 ? 20 : 40) + sizeof(struct tcphdr);
+		__u32 mtu = pkt->mtu;
+
+		if (back && back->kind == RP_NEXT_HOP_SEND && back->mtu < mtu)
+			mtu = back->mtu;
+		if (mtu > headers)
+			clamp_mss(ctx, pkt->l4, mtu - headers);
+	}
+}
+
+/* A packet that belongs to a flow itself: checked, counted, rewritten. */
+static __always_inline enum rp_verdict packet_stage(struct xdp_md *ctx, struct rp_pkt *pkt)
+{
+	struct rp_hit hit = {};
+
+	RP_TRY(flow_stage(ctx, pkt, &hit));
+	pkt->next_hop = hit.flow->next_hop;
+	pkt->entropy = hit.flow->entropy;
+	RP_TRY(next_hop_stage(pkt));
+	RP_TRY(mtu_stage(ctx, pkt));
+	if (pkt->proto == IPPROTO_TCP)
+		tcp_stage(ctx, pkt, &hit);
+	count_flow(pkt, hit.flow);
+	rewrite_stage(ctx, pkt, &hit);
+	return RP_NEXT;
+}
+
+/* From the tenant's IP header at l3 to the wire. Returns enum rp_verdict. */
+RP_GLOBAL int forward(struct xdp_md *ctx, struct rp_pkt *pkt)
+{
+	if (!pkt)
+		return RP_DROP;
+	RP_TRY(inner_stage(ctx, pkt));
+	if (is_last_hop(ctx, pkt))
+		return is_local(ctx, pkt) ? RP_PASS : punt_limited(ctx, pkt, RP_PUNT_TTL);
+	if (pkt->is_error)
+		RP_TRY(icmp_error_stage(ctx, pkt));
+	else
+		RP_TRY(packet_stage(ctx, pkt));
+	return emit(ctx, pkt);
+}
+
+static __always_inline enum rp_verdict uplink(struct xdp_md *ctx, struct rp_pkt *pkt)
+{
+	const struct rp_device *device = device_here();
+
+	if (!device)
+		return RP_PASS;
+	RP_TRY(outer_stage(ctx, pkt, device));
+	return forward(ctx, pkt);
+}
+
+/* A packet that the controller made: out as it is. */
+RP_GLOBAL int send_made(struct xdp_md *ctx, struct rp_pkt *pkt)
+{
+	if (!pkt)
+		return RP_DROP;
+	RP_TRY(inner_stage(ctx, pkt));
+	RP_TRY(next_hop_stage(pkt));
+	return emit(ctx, pkt);
+}
+
+static __always_inline enum rp_verdict access(struct xdp_md *ctx, struct rp_pkt *pkt)
+{
+	const struct rp_device *device = device_here();
+
+	if (!device)
+		return RP_PASS;
+	if (device->role == RP_ROLE_INJECT) {
+		RP_TRY(inject_stage(ctx, pkt));
+		if (pkt->next_hop)
+			return send_made(ctx, pkt);
+	} else {
+		RP_TRY(access_stage(ctx, pkt, device));
+	}
+	return forward(ctx, pkt);
+}
+
+static __always_inline struct rp_pkt packet_of(struct xdp_md *ctx)
+{
+	struct rp_pkt pkt = {
+		.frame_len = ctx->data_end - ctx->data,
+		.limit = ctx->data_end - ctx->data,
+		.now = bpf_ktime_get_coarse_ns() >> RP_TICK_SHIFT,
+	};
+
+	return pkt;
+}
 
 SEC("xdp")
 int rp_uplink(struct xdp_md *ctx)
 {
-	return cfg_slot == 9999 && bpf_map_lookup_elem(&rp_devices, &(__u32){ cfg_slot }) ? XDP_DROP : XDP_PASS;
+	struct rp_pkt pkt = packet_of(ctx);
+
+	return rp_exit(&pkt, uplink(ctx, &pkt));
 }
 
 SEC("xdp")
 int rp_access(struct xdp_md *ctx)
 {
-	return XDP_PASS;
+	struct rp_pkt pkt = packet_of(ctx);
+
+	return rp_exit(&pkt, access(ctx, &pkt));
 }
 
 char _license[] SEC("license") = "Dual BSD/GPL";

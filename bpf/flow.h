@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Stage 5: the flow a packet belongs to, whether it may use it, and what the
+ * packet changes in it.
+ */
+#ifndef RAMPART_BPF_FLOW_H_
+#define RAMPART_BPF_FLOW_H_
+
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <bpf/bpf_endian.h>
+
+#include "bpf/packet.h"
+#include "bpf/punt.h"
+
+enum rp_tcp_flag { /* byte 13 of the TCP header */
+	RP_SEG_FIN = 0x01,
+	RP_SEG_SYN = 0x02,
+	RP_SEG_RST = 0x04,
+	RP_SEG_ACK = 0x10,
+};
+
+/* The entry of one packet, whatever its family. */
+struct rp_hit {
+	struct rp_flow *flow;
+	struct rp_flow4 *v4; /* of these, one is not NULL */
+	struct rp_flow6 *v6;
+};
+
+static __always_inline bool find_flow4(const struct rp_flow4_key *key, struct rp_hit *hit)
+{
+	hit->v4 = bpf_map_lookup_elem(&rp_flows4, key);
+	hit->v6 = NULL;
+	hit->flow = hit->v4 ? &hit->v4->flow : NULL;
+	return hit->v4;
+}
+
+static __always_inline bool find_flow6(const struct rp_flow6_key *key, struct rp_hit *hit)
+{
+	hit->v4 = NULL;
+	hit->v6 = bpf_map_lookup_elem(&rp_flows6, key);
+	hit->flow = hit->v6 ? &hit->v6->flow : NULL;
+	return hit->v6;
+}
+
+/* By the packet's own tuple. */
+static __always_inline bool find_flow(struct xdp_md *ctx, const struct rp_pkt *pkt,
+				      struct rp_hit *hit)
+{
+	hit->flow = NULL;
+	if (pkt->family == 4) {
+		const struct iphdr *ip = rp_at(ctx, pkt->l3, sizeof(*ip));
+		struct rp_flow4_key key = {
+			.realm = pkt->realm,
+			.sport = pkt->sport,
+			.dport = pkt->dport,
+			.proto = pkt->proto,
+		};
+
+		if (!ip)
+			return false;
+		key.saddr = ip->saddr;
+		key.daddr = ip->daddr;
+		return find_flow4(&key, hit);
+	} else {
+		const struct ipv6hdr *ip = rp_at(ctx, pkt->l3, sizeof(*ip));
+		struct rp_flow6_key key = {
+			.realm = pkt->realm,
+			.sport = pkt->sport,
+			.dport = pkt->dport,
+			.proto = pkt->proto,
+		};
+
+		if (!ip)
+			return false;
+		__builtin_memcpy(key.saddr, &ip->saddr, 16);
+		__builtin_memcpy(key.daddr, &ip->daddr, 16);
+		return find_flow6(&key, hit);
+	}
+}
+
+/* The other direction: under the rewritten tuple, swapped. NULL if there is
+ * none, which only a remembered refusal may have.
+ */
+static __noinline struct rp_flow *reverse4(const struct rp_flow4 *entry, __u32 proto)
+{
+	struct rp_flow4_key key = {};
+	struct rp_flow4 *reverse;
+
+	if (!entry)
+		return NULL;
+	key.realm = entry->flow.reverse_realm;
+	key.saddr = entry->daddr;
+	key.daddr = entry->saddr;
+	key.sport = entry->dport;
+	key.dport = entry->sport;
+	key.proto = proto;
+	reverse = bpf_map_lookup_elem(&rp_flows4, &key);
+	return reverse ? &reverse->flow : NULL;
+}
+
+static __noinline struct rp_flow *reverse6(const struct rp_flow6 *entry, __u32 proto)
+{
+	struct rp_flow6_key key = {};
+	struct rp_flow6 *reverse;
+
+	if (!entry)
+		return NULL;
+	key.realm = entry->flow.reverse_realm;
+	__builtin_memcpy(key.saddr, entry->daddr, 16);
+	__builtin_memcpy(key.daddr, entry->saddr, 16);
+	key.sport = entry->dport;
+	key.dport = entry->sport;
+	key.proto = proto;
+	reverse = bpf_map_lookup_elem(&rp_flows6, &key);
+	return reverse ? &reverse->flow : NULL;
+}
+
+static __always_inline struct rp_flow *reverse_of(const struct rp_hit *hit, __u8 proto)
+{
+	return hit->v4 ? reverse4(hit->v4, proto) : reverse6(hit->v6, proto);
+}
+
+/* FIN both ways, or a reset. */
+static __always_inline bool is_closing(__u8 tcp)
+{
+	const __u8 both_fin = RP_TCP_FIN | RP_TCP_FIN << RP_TCP_REVERSE;
+	const __u8 any_rst = RP_TCP_RST | RP_TCP_RST << RP_TCP_REVERSE;
+
+	return (tcp & both_fin) == both_fin || tcp & any_rst;
+}
+
+static __always_inline bool is_established(__u8 tcp)
+{
+	const __u8 both = (RP_TCP_SYN | RP_TCP_ACK) * (1 | 1 << RP_TCP_REVERSE);
+
+	return (tcp & both) == both && !is_closing(tcp);
+}
+
+static __always_inline __u32 timeout_of(const struct rp_pkt *pkt, const struct rp_flow *flow)
+{
+	const struct rp_config *config;
+	__u32 class;
+
+	if (flow->flags & RP_FLOW_ALONE)
+		class = RP_TIMEOUT_DENIED;
+	else if (pkt->proto == IPPROTO_TCP)
+		class = is_established(flow->tcp) ? RP_TIMEOUT_TCP_ESTABLISHED
+						  : RP_TIMEOUT_TCP_TRANSITORY;
+	else if (pkt->proto == IPPROTO_UDP)
+		class = RP_TIMEOUT_UDP;
+	else if (pkt->proto == IPPROTO_ICMP || pkt->proto == IPPROTO_ICMPV6)
+		class = RP_TIMEOUT_ICMP;
+	else
+		class = RP_TIMEOUT_OTHER;
+	config = rp_config_here();
+	return config ? config->timeouts[class] : 0;
+}
+
+/* Idle in both directions for longer than its time-out. What is expired stays
+ * so: the controller may delete it, and nothing that comes now can prevent it.
+ */
+static __always_inline bool is_expired(const struct rp_pkt *pkt, const struct rp_hit *hit)
+{
+	__u32 timeout = timeout_of(pkt, hit->flow);
+	struct rp_flow *reverse;
+
+	if (pkt->now - hit->flow->last_seen <= timeout)
+		return false;
+	reverse = reverse_of(hit, pkt->proto);
+	return !reverse || pkt->now - reverse->last_seen > timeout;
+}
+
+/* Sets bits in flow->tcp. That byte is shared by the CPUs of both directions,
+ * and BPF's atomics are 32 bits wide: it is the top byte of the word that
+ * entropy begins.
+ */
+static __always_inline void set_tcp(struct rp_flow *flow, __u8 bits)
+{
+	_Static_assert(__builtin_offsetof(struct rp_flow, tcp) ==
+			       __builtin_offsetof(struct rp_flow, entropy) + 3,
+		       "tcp is the last byte of its word");
+	__sync_fetch_and_or((__u32 *)&flow->entropy, (__u32)bits << 24);
+}
+
+/* Notes in both entries what this segment shows for the first time. Only
+ * segments that show something new pay for the look-up of the reverse entry.
+ */
+static __always_inline void track_tcp(const struct rp_pkt *pkt, const struct rp_hit *hit)
+{
+	__u8 seen = 0;
+	struct rp_flow *reverse;
+
+	if (pkt->tcp_flags & RP_SEG_SYN)
+		seen |= RP_TCP_SYN;
+	else if (pkt->tcp_flags & RP_SEG_ACK)
+		seen |= RP_TCP_ACK;
+	if (pkt->tcp_flags & RP_SEG_FIN)
+		seen |= RP_TCP_FIN;
+	if (pkt->tcp_flags & RP_SEG_RST)
+		seen |= RP_TCP_RST;
+	if (!(seen & ~hit->flow->tcp))
+		return;
+	set_tcp(hit->flow, seen);
+	reverse = reverse_of(hit, pkt->proto);
+	if (reverse)
+		set_tcp(reverse, seen << RP_TCP_REVERSE);
+}
+
+/* A new connection on the tuple of one that is over. */
+static __always_inline bool reopens(const struct rp_pkt *pkt, const struct rp_flow *flow)
+{
+	return (pkt->tcp_flags & (RP_SEG_SYN | RP_SEG_ACK)) == RP_SEG_SYN && is_closing(flow->tcp);
+}
+
+/* The entry of a packet that is neither an error nor malformed. */
+static __always_inline enum rp_verdict flow_stage(struct xdp_md *ctx, struct rp_pkt *pkt,
+						  struct rp_hit *hit)
+{
+	if (!find_flow(ctx, pkt, hit))
+		return rp_end(flow_miss(ctx, pkt));
+	if (hit->flow->on_ramp != pkt->tunnel)
+		return wrong_on_ramp(pkt);
+	if (is_expired(pkt, hit) || reopens(pkt, hit->flow))
+		return rp_end(flow_miss(ctx, pkt));
+	return RP_NEXT;
+}
+
+/* Counts a packet that will be sent on. */
+static __always_inline void count_flow(const struct rp_pkt *pkt, struct rp_flow *flow)
+{
+	__sync_fetch_and_add(&flow->packets, 1);
+	__sync_fetch_and_add(&flow->bytes, pkt->ip_len);
+	if (flow->last_seen != pkt->now)
+		flow->last_seen = pkt->now;
+}
+
+#endif /* RAMPART_BPF_FLOW_H_ */

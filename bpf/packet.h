@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The state of one packet on its way through the stages. */
+#ifndef RAMPART_BPF_PACKET_H_
+#define RAMPART_BPF_PACKET_H_
+
+#include <stdbool.h>
+#include <linux/bpf.h>
+#include <linux/types.h>
+
+#include "bpf/maps.h"
+
+/* Slot of the device this program is attached to: an index into rp_devices,
+ * fixed at load, so no packet pays for looking it up.
+ */
+const volatile __u32 cfg_slot;
+
+/* What a stage says. Everything but RP_NEXT ends the pipeline. */
+enum rp_verdict {
+	RP_NEXT,
+	RP_PASS, /* the host's own packet */
+	RP_TX,
+	RP_REDIRECTED,
+	RP_PUNT, /* redirected to the controller's socket */
+	RP_DROP,
+};
+
+#define RP_TRY(stage)                                                                              \
+	do {                                                                                       \
+		enum rp_verdict verdict_ = (stage);                                                \
+		if (verdict_ != RP_NEXT)                                                           \
+			return verdict_;                                                           \
+	} while (0)
+
+struct rp_pkt {
+	__u32 frame_len; /* bytes, as it came on */
+	__u32 now; /* ticks */
+
+	/* on-ramp */
+	__u32 realm; /* host order */
+	__u32 tunnel; /* id; RP_TUNNEL_UNDERLAY for NAT returns */
+	__u32 peer; /* position in the tunnel */
+	__u32 limit; /* offset behind the bytes that the outer headers vouch for */
+	__u16 outer; /* offset of the outer IP header; meaningful if outer_family */
+	__u8 outer_family; /* 4, 6; 0: not tunnelled */
+	__u8 outer_ecn; /* 2 bits */
+
+	/* the tenant's packet */
+	__u16 l3; /* offset of its IP header */
+	__u16 l4; /* offset of what follows the IP header and its extensions */
+	__u16 ip_len; /* bytes from l3 to its end */
+	__be16 sport; /* as in a flow key */
+	__be16 dport;
+	__u8 family; /* 4 or 6 */
+	__u8 proto;
+	__u8 tcp_flags; /* byte 13 of the TCP header; 0 for others */
+	__u8 icmp_type;
+	__u8 ecn; /* 2 bits, after combining with the outer header's */
+	bool dont_fragment; /* IPv4 DF; always true for IPv6 */
+	bool extended; /* IPv6 with extension headers */
+	bool is_error; /* ICMP error: belongs to the flow it quotes */
+
+	/* the way out */
+	__u32 next_hop; /* index */
+	__be16 entropy; /* outer source port */
+	__u16 mtu; /* bytes that fit through it */
+	__u16 reason; /* enum rp_outcome, when dropped */
+};
+
+/* Headers further in than this are not followed; also keeps the verifier's
+ * idea of a packet offset small.
+ */
+#define RP_OFFSET_MASK 0x7ff
+
+/* `len` bytes at `offset`, or NULL if the frame has fewer. Test each result
+ * before the next call: clang 19 merges the tests of two, and the verifier no
+ * longer sees which pointer they were about.
+ */
+static __always_inline void *rp_at(struct xdp_md *ctx, __u32 offset, __u32 len)
+{
+	void *p = (void *)(long)ctx->data + (offset & RP_OFFSET_MASK);
+
+	return p + len <= (void *)(long)ctx->data_end ? p : NULL;
+}
+
+/* A global function: the verifier checks it once, for any arguments, instead of
+ * once per path that leads to a call. It may take the context and a struct
+ * rp_pkt, of which nothing is then known: so that struct holds no pointers, and
+ * whatever is read from it is masked or compared before it is used.
+ */
+#define RP_GLOBAL __attribute__((noinline))
+
+/* rp_config's only entry. An array look-up with a constant key costs nothing,
+ * but the verifier of old kernels wants it tested.
+ */
+static __always_inline const struct rp_config *rp_config_here(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&rp_config, &zero);
+}
+
+/* The verdict of a global function that never says RP_NEXT, which the verifier
+ * cannot know.
+ */
+static __always_inline enum rp_verdict rp_end(int verdict)
+{
+	return verdict == RP_NEXT ? RP_DROP : (enum rp_verdict)verdict;
+}
+
+/* Ends the pipeline; `reason` is counted at the exit. */
+static __always_inline enum rp_verdict rp_drop(struct rp_pkt *pkt, __u16 reason)
+{
+	pkt->reason = reason;
+	return RP_DROP;
+}
+
+#endif /* RAMPART_BPF_PACKET_H_ */

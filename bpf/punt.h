@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The way to the controller, and all that is checked only on that way: what
+ * an existing flow proves is not asked again.
+ */
+#ifndef RAMPART_BPF_PUNT_H_
+#define RAMPART_BPF_PUNT_H_
+
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <bpf/bpf_endian.h>
+
+#include "bpf/outer.h"
+#include "bpf/packet.h"
+
+/* Puts the record in front of the tenant's packet, cuts what is behind it, and
+ * hands both to the controller's socket of this receive queue.
+ */
+static __always_inline enum rp_verdict punt(struct xdp_md *ctx, struct rp_pkt *pkt, __u32 reason,
+					    __u32 tenant)
+{
+	int shift = (int)pkt->l3 - (int)sizeof(struct rp_punt);
+	int excess = (int)pkt->frame_len - pkt->l3 - pkt->ip_len;
+	__u32 queue = ctx->rx_queue_index;
+	struct rp_punt *record;
+
+	if (queue >= RP_QUEUE_MAX)
+		return rp_drop(pkt, RP_DROP_PUNT_CLOSED);
+	if (excess > 0 && bpf_xdp_adjust_tail(ctx, -excess))
+		return rp_drop(pkt, RP_DROP_HEADROOM);
+	if (bpf_xdp_adjust_head(ctx, shift))
+		return rp_drop(pkt, RP_DROP_HEADROOM);
+	record = rp_at(ctx, 0, sizeof(*record));
+	if (!record)
+		return rp_drop(pkt, RP_DROP_HEADROOM);
+	record->reason = reason;
+	record->realm = pkt->realm;
+	record->tunnel = pkt->tunnel;
+	record->peer = pkt->peer;
+	record->slot = cfg_slot;
+	record->mtu = pkt->mtu;
+	record->length = pkt->ip_len;
+	record->tenant = tenant;
+	record->pad = 0;
+	if (bpf_redirect_map(&rp_xsks, cfg_slot * RP_QUEUE_MAX + queue, 0) != XDP_REDIRECT)
+		return rp_drop(pkt, RP_DROP_PUNT_CLOSED);
+	return RP_PUNT;
+}
+
+/* One tenant may not use up the controller: a counter per tick. Two CPUs may
+ * both start a tick and let a few more through.
+ */
+static __always_inline bool over_punt_limit(const struct rp_pkt *pkt, __u32 tenant)
+{
+	struct rp_tenant *t = bpf_map_lookup_elem(&rp_tenants, &tenant);
+	const struct rp_config *config = rp_config_here();
+
+	if (!t || !config)
+		return true;
+	if (t->tick != pkt->now) {
+		t->tick = pkt->now;
+		t->punts = 0;
+	}
+	return __sync_fetch_and_add(&t->punts, 1) >= config->punts_per_tick;
+}
+
+static __always_inline const struct rp_grant *find_grant(const struct rp_pkt *pkt)
+{
+	struct rp_grant_key key = { .tunnel = pkt->tunnel, .realm = pkt->realm };
+
+	return bpf_map_lookup_elem(&rp_grants, &key);
+}
+
+/* A packet that the controller has to see. Returns enum rp_verdict. */
+RP_GLOBAL int punt_limited(struct xdp_md *ctx, struct rp_pkt *pkt, __u32 reason)
+{
+	__u32 tenant = 0; /* the underlay's own share */
+
+	if (!pkt)
+		return RP_DROP;
+	if (pkt->tunnel != RP_TUNNEL_UNDERLAY) {
+		const struct rp_grant *grant = find_grant(pkt);
+
+		if (!grant)
+			return rp_drop(pkt, RP_DROP_VNI_REFUSED);
+		tenant = grant->tenant;
+	}
+	if (over_punt_limit(pkt, tenant))
+		return rp_drop(pkt, RP_DROP_PUNT_RATE);
+	return punt(ctx, pkt, reason, tenant);
+}
+
+/* RFC 1122 section 3.2.1.3: 0/8, 127/8, 224/4 and above. */
+static __always_inline bool martian4(__be32 addr)
+{
+	__u8 first = bpf_ntohl(addr) >> 24;
+
+	return first == 0 || first == 127 || first >= 224;
+}
+
+/* RFC 4291 section 2.5: ::, ::1, ff00::/8, and IPv4-mapped addresses. */
+static __always_inline bool martian6(const void *addr)
+{
+	const __u32 *w = addr;
+	bool low = !w[0] && !w[1];
+
+	return *(const __u8 *)addr == 0xff ||
+	       (low && ((!w[2] && (w[3] & bpf_htonl(~1u)) == 0) || w[2] == bpf_htonl(0xffff)));
+}
+
+static __always_inline bool same16(const void *a, const void *b)
+{
+	const __u64 *x = a, *y = b;
+
+	return x[0] == y[0] && x[1] == y[1];
+}
+
+/* Addresses that no tunnelled packet may have (RFC 2003 section 3.2). */
+static __always_inline enum rp_verdict check_new4(struct xdp_md *ctx, struct rp_pkt *pkt,
+						  const struct iphdr *ip)
+{
+	const struct iphdr *outer = rp_at(ctx, pkt->outer, sizeof(*outer));
+
+	if (martian4(ip->saddr))
+		return rp_drop(pkt, RP_DROP_SRC_MARTIAN);
+	if (martian4(ip->daddr))
+		return rp_drop(pkt, RP_DROP_DST_MARTIAN);
+	if (address4_use(ip->saddr) ||
+	    (pkt->outer_family == 4 && outer && outer->saddr == ip->saddr))
+		return rp_drop(pkt, RP_DROP_SRC_OURS);
+	if (address4_use(ip->daddr) & RP_ADDRESS_TUNNEL)
+		return rp_drop(pkt, RP_DROP_NESTED);
+	return RP_NEXT;
+}
+
+static __always_inline enum rp_verdict check_new6(struct xdp_md *ctx, struct rp_pkt *pkt,
+						  const struct ipv6hdr *ip)
+{
+	const struct ipv6hdr *outer = rp_at(ctx, pkt->outer, sizeof(*outer));
+
+	if (martian6(&ip->saddr))
+		return rp_drop(pkt, RP_DROP_SRC_MARTIAN);
+	if (martian6(&ip->daddr))
+		return rp_drop(pkt, RP_DROP_DST_MARTIAN);
+	if (address6_use(&ip->saddr) ||
+	    (pkt->outer_family == 6 && outer && same16(&outer->saddr, &ip->saddr)))
+		return rp_drop(pkt, RP_DROP_SRC_OURS);
+	if (address6_use(&ip->daddr) & RP_ADDRESS_TUNNEL)
+		return rp_drop(pkt, RP_DROP_NESTED);
+	return RP_NEXT;
+}
+
+/* Is the packet for an address of the access interface itself? */
+static __always_inline bool is_local(struct xdp_md *ctx, const struct rp_pkt *pkt)
+{
+	struct rp_local_key key = { .slot = cfg_slot };
+
+	if (pkt->family == 4) {
+		const struct iphdr *ip = rp_at(ctx, pkt->l3, sizeof(*ip));
+
+		if (!ip)
+			return false;
+		*(__be16 *)(key.addr + 10) = 0xffff;
+		*(__be32 *)(key.addr + 12) = ip->daddr;
+	} else {
+		const struct ipv6hdr *ip = rp_at(ctx, pkt->l3, sizeof(*ip));
+
+		if (!ip)
+			return false;
+		__builtin_memcpy(key.addr, &ip->daddr, 16);
+	}
+	return bpf_map_lookup_elem(&rp_locals, &key);
+}
+
+/* No flow. In the underlay that ends it: what comes back to a NAT address was
+ * asked for, or is not expected. Returns enum rp_verdict.
+ */
+RP_GLOBAL int flow_miss(struct xdp_md *ctx, struct rp_pkt *pkt)
+{
+	if (!pkt)
+		return RP_DROP;
+	if (pkt->realm == RP_REALM_UNDERLAY)
+		return rp_drop(pkt, RP_DROP_NAT_NO_MAPPING);
+	if (is_local(ctx, pkt))
+		return RP_PASS;
+	if (pkt->family == 4) {
+		const struct iphdr *ip = rp_at(ctx, pkt->l3, sizeof(*ip));
+
+		if (!ip)
+			return rp_drop(pkt, RP_DROP_IP_TRUNCATED);
+		RP_TRY(check_new4(ctx, pkt, ip));
+	} else {
+		const struct ipv6hdr *ip = rp_at(ctx, pkt->l3, sizeof(*ip));
+
+		if (!ip)
+			return rp_drop(pkt, RP_DROP_IP_TRUNCATED);
+		RP_TRY(check_new6(ctx, pkt, ip));
+	}
+	return punt_limited(ctx, pkt, RP_PUNT_MISS);
+}
+
+/* A flow of another tunnel: forged, or the tenant's traffic has moved. */
+static __always_inline enum rp_verdict wrong_on_ramp(struct rp_pkt *pkt)
+{
+	if (pkt->tunnel != RP_TUNNEL_UNDERLAY && !find_grant(pkt))
+		return rp_drop(pkt, RP_DROP_VNI_REFUSED);
+	return rp_drop(pkt, RP_DROP_ON_RAMP);
+}
+
+#endif /* RAMPART_BPF_PUNT_H_ */
