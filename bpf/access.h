@@ -20,15 +20,6 @@ enum {
 	RP_ENTROPY_BASE = 49152
 };
 
-/* The device this program is attached to; NULL until it is configured. */
-static __always_inline const struct rp_device *device_here(void)
-{
-	__u32 slot = cfg_slot;
-	const struct rp_device *device = bpf_map_lookup_elem(&rp_devices, &slot);
-
-	return device && device->role != RP_ROLE_NONE ? device : NULL;
-}
-
 /* Link-scope traffic is between the hosts of the link and this host: ARP, ND,
  * DHCP and the like are its stack's.
  */

@@ -76,9 +76,7 @@ enum {
 	CSUM_MAX = 16384, /* what is longer is not summed */
 };
 
-/* `len` bytes at `offset`, further in than headers are. A fresh pointer each
- * time: the verifier then sees that one round of a loop is like the next.
- */
+/* `len` bytes at `offset`, further in than headers are. */
 static __always_inline void *payload_at(struct xdp_md *ctx, __u32 offset, __u32 len)
 {
 	void *p = (void *)(long)ctx->data + (offset & (2 * CSUM_MAX - 1));
@@ -86,55 +84,71 @@ static __always_inline void *payload_at(struct xdp_md *ctx, __u32 offset, __u32 
 	return p + len <= (void *)(long)ctx->data_end ? p : NULL;
 }
 
+struct csum_walk {
+	struct xdp_md *ctx;
+	__u32 offset;
+	__s64 sum; /* -1: past the end */
+};
+
+/* One step of a sum: `len` is constant, as bpf_csum_diff() wants it. */
+static __always_inline void csum_step(struct csum_walk *walk, __u32 len)
+{
+	void *p = payload_at(walk->ctx, walk->offset, len);
+
+	if (walk->sum < 0)
+		return;
+	walk->sum = p ? bpf_csum_diff(0, 0, p, len, walk->sum) : -1;
+	walk->offset += len;
+}
+
+static int csum_chunk(__u32 index, void *data)
+{
+	struct csum_walk *walk = data;
+
+	(void)index;
+	csum_step(walk, CSUM_CHUNK);
+	return walk->sum < 0;
+}
+
 /* Sum of `len` bytes at `offset`, 32 bits wide, or -1 if that is more than the
- * packet or than CSUM_MAX. bpf_csum_diff() is the kernel's own vectorised sum,
- * but takes constant lengths only: hence the ladder.
+ * packet or than CSUM_MAX. By the kernel's own vectorised sum.
  */
 RP_GLOBAL __s64 csum_bytes(struct xdp_md *ctx, __u32 offset, __u32 len)
 {
-	__s64 sum = 0;
-	void *p;
+	struct csum_walk walk = { .ctx = ctx, .offset = offset };
+	__u8 *last;
 
 	if (len > CSUM_MAX || offset > CSUM_MAX)
 		return -1;
-	for (int i = 0; i < CSUM_MAX / CSUM_CHUNK && len >= CSUM_CHUNK; i++) {
-		p = payload_at(ctx, offset, CSUM_CHUNK);
-		if (!p)
-			return -1;
-		sum = bpf_csum_diff(0, 0, p, CSUM_CHUNK, sum);
-		offset += CSUM_CHUNK;
-		len -= CSUM_CHUNK;
-	}
-	for (int i = 0; i < CSUM_CHUNK / 32 && len >= 32; i++) {
-		p = payload_at(ctx, offset, 32);
-		if (!p)
-			return -1;
-		sum = bpf_csum_diff(0, 0, p, 32, sum);
-		offset += 32;
-		len -= 32;
-	}
-	for (int i = 0; i < 32 / 4 && len >= 4; i++) {
-		p = payload_at(ctx, offset, 4);
-		if (!p)
-			return -1;
-		sum += *(__u32 *)p;
-		offset += 4;
-		len -= 4;
-	}
+	bpf_loop(len / CSUM_CHUNK, csum_chunk, &walk, 0);
+	if (len & 128)
+		csum_step(&walk, 128);
+	if (len & 64)
+		csum_step(&walk, 64);
+	if (len & 32)
+		csum_step(&walk, 32);
+	if (len & 16)
+		csum_step(&walk, 16);
+	if (len & 8)
+		csum_step(&walk, 8);
+	if (len & 4)
+		csum_step(&walk, 4);
+	if (walk.sum < 0)
+		return -1;
 	if (len & 2) {
-		p = payload_at(ctx, offset, 2);
-		if (!p)
+		last = payload_at(ctx, walk.offset, 2);
+		if (!last)
 			return -1;
-		sum += *(__u16 *)p;
-		offset += 2;
+		walk.sum += *(__u16 *)last;
+		walk.offset += 2;
 	}
 	if (len & 1) {
-		p = payload_at(ctx, offset, 1);
-		if (!p)
+		last = payload_at(ctx, walk.offset, 1);
+		if (!last)
 			return -1;
-		sum += *(__u8 *)p;
+		walk.sum += *last;
 	}
-	return sum;
+	return walk.sum;
 }
 
 #endif /* RAMPART_BPF_CSUM_H_ */

@@ -58,12 +58,28 @@ enum {
 	GUE_MAC_BOUND = 0x02
 }; /* B: the MAC covers the outer addresses; nothing else is valid */
 
+/* Bytes of the security field of each kind that has a size. */
+static __always_inline __u32 gue_sec_len(__u32 sec)
+{
+	switch (sec) {
+	case 1:
+		return 8;
+	case 2:
+		return 16;
+	case 3:
+		return 32;
+	case 4:
+		return 40;
+	default:
+		return 0;
+	}
+}
+
 /* Why a packet that has not its peer's form is refused. Structure first, then
  * the profile: what is malformed for everybody is reported as that.
  */
 RP_GLOBAL int gue_refuse(__u32 word, __u32 available, __u32 profile)
 {
-	static const __u8 sec_len[8] = { 0, 8, 16, 32, 40 };
 	__u32 sec = (word >> 12) & 7;
 	__u32 hlen = (word >> 24 & 0x1f) * 4;
 	__u32 proto = (word & GUE_PROTO_MASK) >> 16;
@@ -79,7 +95,7 @@ RP_GLOBAL int gue_refuse(__u32 word, __u32 available, __u32 profile)
 		return RP_DROP_GUE_FLAGS;
 	if (sec > 4)
 		return RP_DROP_GUE_SEC_RESERVED;
-	needed = (word & GUE_FLAG_GROUP ? 4 : 0) + sec_len[sec];
+	needed = (word & GUE_FLAG_GROUP ? 4 : 0) + gue_sec_len(sec);
 	if (hlen < needed)
 		return RP_DROP_GUE_HLEN_SHORT;
 	if (hlen > needed)

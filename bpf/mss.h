@@ -43,33 +43,47 @@ static __always_inline void lower_mss(struct xdp_md *ctx, __u32 l4, __u32 offset
 	tcp->check = csum_apply(tcp->check, csum_delta16(from, to));
 }
 
+struct mss_walk {
+	struct xdp_md *ctx;
+	__u32 l4;
+	__u32 offset; /* of the next option, from the TCP header */
+	__u32 end;
+	__u16 limit;
+};
+
+/* One option; 1 ends the walk. */
+static int mss_option(__u32 index, void *data)
+{
+	struct mss_walk *walk = data;
+	const __u8 *option = rp_at(walk->ctx, walk->l4 + walk->offset, 2);
+
+	(void)index;
+	if (!option || walk->offset + 2 > walk->end || option[0] == TCP_OPTION_END)
+		return 1;
+	if (option[0] == TCP_OPTION_NOP) {
+		walk->offset++;
+		return 0;
+	}
+	if (option[1] < 2 || walk->offset + option[1] > walk->end)
+		return 1; /* malformed: the receiver's to judge */
+	if (option[0] == TCP_OPTION_MSS && option[1] == 4) {
+		lower_mss(walk->ctx, walk->l4, walk->offset + 2, walk->limit);
+		return 1;
+	}
+	walk->offset += option[1];
+	return 0;
+}
+
 /* Lowers the MSS of the SYN at `l4` to `limit`; never raises or adds one. */
 RP_GLOBAL int clamp_mss(struct xdp_md *ctx, __u32 l4, __u32 limit)
 {
 	const struct tcphdr *tcp = rp_at(ctx, l4, sizeof(*tcp));
-	__u32 offset = sizeof(*tcp);
-	__u32 end;
+	struct mss_walk walk = { .ctx = ctx, .l4 = l4, .offset = sizeof(*tcp), .limit = limit };
 
 	if (!tcp)
 		return 0;
-	end = tcp->doff * 4;
-	for (int i = 0; i < TCP_OPTIONS_LEN_MAX; i++) {
-		const __u8 *option = rp_at(ctx, l4 + offset, 2);
-
-		if (!option || offset + 2 > end || option[0] == TCP_OPTION_END)
-			break;
-		if (option[0] == TCP_OPTION_NOP) {
-			offset++;
-			continue;
-		}
-		if (option[1] < 2 || offset + option[1] > end)
-			break; /* malformed: the receiver's to judge */
-		if (option[0] == TCP_OPTION_MSS && option[1] == 4) {
-			lower_mss(ctx, l4, offset + 2, limit);
-			break;
-		}
-		offset += option[1];
-	}
+	walk.end = tcp->doff * 4;
+	bpf_loop(TCP_OPTIONS_LEN_MAX, mss_option, &walk, 0);
 	return 0;
 }
 

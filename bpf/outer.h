@@ -25,6 +25,15 @@ struct rp_vlan {
 #define RP_ETH_P_8021Q bpf_htons(0x8100)
 #define RP_ETH_P_8021AD bpf_htons(0x88a8)
 
+/* The device this program is attached to; NULL until it is configured. */
+static __always_inline const struct rp_device *device_here(void)
+{
+	__u32 slot = cfg_slot;
+	const struct rp_device *device = bpf_map_lookup_elem(&rp_devices, &slot);
+
+	return device && device->role != RP_ROLE_NONE ? device : NULL;
+}
+
 /* Sets l3 behind Ethernet and up to two VLAN tags. Returns the ethertype in
  * network order, 0 if the frame is too short or not addressed to this device.
  */
@@ -332,13 +341,18 @@ static __always_inline enum rp_verdict outer6(struct xdp_md *ctx, struct rp_pkt 
 				   : outer6_gue(ctx, pkt, ip, offset);
 }
 
-/* From the uplink's frame to the tenant's packet, which is then at l3. */
-static __always_inline enum rp_verdict outer_stage(struct xdp_md *ctx, struct rp_pkt *pkt,
-						   const struct rp_device *device)
+/* From the uplink's frame to the tenant's packet, which is then at l3. Returns
+ * enum rp_verdict.
+ */
+RP_GLOBAL int outer_stage(struct xdp_md *ctx, struct rp_pkt *pkt)
 {
-	__be16 ethertype = parse_ethernet(ctx, pkt, device);
+	const struct rp_device *device = device_here();
 	enum rp_verdict verdict;
+	__be16 ethertype;
 
+	if (!pkt || !device)
+		return RP_PASS;
+	ethertype = parse_ethernet(ctx, pkt, device);
 	pkt->outer = pkt->l3;
 	if (ethertype == bpf_htons(ETH_P_IP))
 		verdict = outer4(ctx, pkt);

@@ -77,11 +77,7 @@ RP_GLOBAL int forward(struct xdp_md *ctx, struct rp_pkt *pkt)
 
 static __always_inline enum rp_verdict uplink(struct xdp_md *ctx, struct rp_pkt *pkt)
 {
-	const struct rp_device *device = device_here();
-
-	if (!device)
-		return RP_PASS;
-	RP_TRY(outer_stage(ctx, pkt, device));
+	RP_TRY(outer_stage(ctx, pkt));
 	return forward(ctx, pkt);
 }
 
