@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include "absl/time/time.h"
 #include "controller/base/ip.h"
@@ -20,6 +21,12 @@ struct FlowTuple {
   Endpoint source;
   Endpoint destination;
   uint8_t protocol = 0;  // IANA number; ICMPv6 is 58
+  friend bool operator==(const FlowTuple&, const FlowTuple&) = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const FlowTuple& t) {
+    return H::combine(std::move(h), t.realm, t.source, t.destination,
+                      t.protocol);
+  }
 };
 
 struct FlowStart {
@@ -53,6 +60,8 @@ struct FlowEnd {
 class FlowHooks {
  public:
   virtual ~FlowHooks() = default;
+  // Also asked again about every live flow after a change of the
+  // configuration; then `route` may be empty.
   virtual Decision OnFlowStart(const FlowStart& start) = 0;
   virtual void OnFlowEnd(const FlowEnd& end) = 0;
 };

@@ -1,0 +1,415 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "controller/flow/admission.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include <utility>
+
+#include "absl/hash/hash.h"
+#include "controller/base/status.h"
+#include "maps/realm.h"
+
+namespace rampart {
+namespace {
+
+constexpr absl::Duration kPendingMax = absl::Seconds(3);
+// Outer UDP source port: RFC 6335's dynamic range.
+constexpr uint16_t kEntropyBase = 49152;
+constexpr uint16_t kEntropyMask = 0x3fff;
+
+rp_outcome ReasonOf(const absl::Status& nat_error) {
+  return absl::IsResourceExhausted(nat_error) ? RP_DROP_NAT_EXHAUSTED
+                                              : RP_DROP_NAT_NO_ADDRESS;
+}
+
+}  // namespace
+
+void Admission::Use(const Snapshot* snapshot, NatAllocator* nat) {
+  snapshot_ = snapshot;
+  nat_ = nat;
+}
+
+absl::Status Admission::OnPunt(const rp_punt& punt,
+                               absl::Span<const uint8_t> bytes) {
+  const std::optional<Packet> packet = ParsePacket(punt.realm, bytes);
+  if (!packet) {
+    deps_.drops.Count(RP_DROP_IP_TRUNCATED, bytes.size());
+    return absl::OkStatus();
+  }
+  const Arrival arrival{punt, *packet};
+  switch (punt.reason) {
+    case RP_PUNT_MISS:
+      return packet->is_v4() ? OnMiss<FlowV4>(arrival)
+                             : OnMiss<FlowV6>(arrival);
+    case RP_PUNT_TTL:
+      if (IsForRouter(arrival) && packet->IsEchoRequest())
+        deps_.replies.SendEchoReply(punt, *packet);
+      else
+        Tell(arrival, RP_DROP_TTL, IcmpError::kTimeExceeded);
+      return absl::OkStatus();
+    case RP_PUNT_TOO_BIG:
+      Tell(arrival, RP_DROP_TOO_BIG, IcmpError::kPacketTooBig);
+      return absl::OkStatus();
+    default:
+      Drop(arrival, RP_DROP_INJECT);
+      return absl::OkStatus();
+  }
+}
+
+void Admission::Tell(const Arrival& arrival, rp_outcome reason,
+                     IcmpError error) {
+  if (arrival.punt.realm != RP_REALM_UNDERLAY) {
+    if (const Refusal refusal = CheckSource(arrival))
+      return Drop(arrival, refusal.reason);
+  }
+  Drop(arrival, reason);
+  deps_.replies.SendIcmpError(error, arrival.punt, arrival.packet);
+}
+
+template <typename F>
+absl::Status Admission::OnMiss(const Arrival& arrival) {
+  if (arrival.punt.realm == RP_REALM_UNDERLAY) {
+    Drop(arrival, RP_DROP_NAT_NO_MAPPING);
+    return absl::OkStatus();
+  }
+  if (arrival.packet.fragment) {
+    Drop(arrival, RP_DROP_FRAGMENT);
+    return absl::OkStatus();
+  }
+  const bool syn = arrival.packet.IsSyn();
+  const typename F::Key key = KeyOf<F>(arrival.tuple());
+  if (deps_.flows.Knows<F>(key)) {
+    bool over = false;
+    if (syn || !deps_.flows.IsFresh<F>(key)) {
+      ASSIGN_OR_RETURN(over, deps_.flows.MakeRoom<F>(key, false, syn));
+    }
+    if (!over) {
+      Rejoin(arrival);
+      return absl::OkStatus();
+    }
+  }
+  if (const Pending::Flow* flow = pending_.Find(arrival.tuple())) {
+    Wait(arrival, flow->next_hop, flow->rule);
+    return absl::OkStatus();
+  }
+  const absl::Status status = Decide<F>(arrival, nullptr);
+  deps_.flows.ReleasePorts();
+  return status;
+}
+
+template <typename F>
+absl::Status Admission::Decide(const Arrival& arrival,
+                               const std::string* allowed_by) {
+  if (const Refusal refusal = CheckSource(arrival))
+    return Refuse<F>(arrival, refusal);
+  if (IsForRouter(arrival)) {
+    if (!arrival.packet.IsEchoRequest())
+      return Refuse<F>(arrival, {RP_DROP_NO_ROUTE});
+    deps_.replies.SendEchoReply(arrival.punt, arrival.packet);
+    return absl::OkStatus();
+  }
+  const std::optional<Snapshot::RouteRef> route = snapshot_->FindRoute(
+      arrival.punt.realm, arrival.tuple().destination.address);
+  if (const Refusal refusal = CheckRoute(arrival, route))
+    return Refuse<F>(arrival, refusal);
+  if (allowed_by != nullptr) return Admit<F>(arrival, *route, *allowed_by);
+  std::string rule;
+  if (const Refusal refusal = AskHooks(arrival, *route, rule))
+    return Refuse<F>(arrival, refusal);
+  return Admit<F>(arrival, *route, rule);
+}
+
+// What is refused here is not remembered: the key of an address belongs to
+// the tunnel it is behind, and a forger must not be able to block it.
+Admission::Refusal Admission::CheckSource(const Arrival& arrival) const {
+  const rp_punt& punt = arrival.punt;
+  const FlowTuple& tuple = arrival.tuple();
+  const Snapshot::TunnelRef on_ramp = snapshot_->FindTunnel(punt.tunnel);
+  const Snapshot::VnetRef vnet = snapshot_->FindVnet(punt.realm);
+  if (on_ramp.tunnel == nullptr || on_ramp.tenant != vnet.tenant)
+    return {RP_DROP_VNI_REFUSED, false};
+  if (tuple.source.address == tuple.destination.address)
+    return {RP_DROP_SRC_MARTIAN, false};
+  if (!snapshot_->SourceAllowed(punt.tunnel, punt.realm, tuple.source.address))
+    return {RP_DROP_SPOOFED, false};
+  return {};
+}
+
+bool Admission::IsForRouter(const Arrival& arrival) const {
+  const IpAddress& destination = arrival.tuple().destination.address;
+  return arrival.punt.realm != RP_REALM_UNDERLAY &&
+         destination ==
+             snapshot_->RouterAddress(arrival.punt.realm, destination.family());
+}
+
+Admission::Refusal Admission::CheckRoute(
+    const Arrival& arrival,
+    const std::optional<Snapshot::RouteRef>& route) const {
+  const Packet& packet = arrival.packet;
+  const FlowTuple& tuple = packet.tuple;
+  if ((tuple.protocol == IPPROTO_ICMP || tuple.protocol == IPPROTO_ICMPV6) &&
+      !packet.IsEcho())
+    return {RP_DROP_ICMP_TYPE, false};
+  if (!route) return {RP_DROP_NO_ROUTE};
+  switch (route->route->kind) {
+    case Route::Kind::kBlackhole:
+      return {RP_DROP_BLACKHOLE};
+    case Route::Kind::kInternet:
+      // RFC 7857 section 2: only a SYN opens a translation. A SYN that
+      // follows must not find the refusal.
+      if (tuple.protocol == IPPROTO_TCP && !packet.IsSyn())
+        return {RP_DROP_NAT_NO_SYN, false};
+      if (packet.IsEcho() && !packet.IsEchoRequest())
+        return {RP_DROP_ICMP_NO_FLOW, false};
+      return {};
+    case Route::Kind::kTunnel:
+      break;
+  }
+  // The peer's own underlay address inside its tunnel, by a route that was
+  // not meant for it: it would come back to us, tunnelled twice.
+  const std::vector<Peer>& peers = route->tunnel->peers;
+  if (route->tunnel->id == arrival.punt.tunnel &&
+      arrival.punt.peer < peers.size() &&
+      peers[arrival.punt.peer].remote == tuple.destination.address &&
+      route->route->cidr.length() < tuple.destination.address.bits())
+    return {RP_DROP_HAIRPIN};
+  return {};
+}
+
+Admission::Refusal Admission::AskHooks(const Arrival& arrival,
+                                       const Snapshot::RouteRef& route,
+                                       std::string& rule) {
+  Decision decision = deps_.hooks.OnFlowStart(
+      {.tuple = arrival.tuple(),
+       .vnet = snapshot_->FindVnet(arrival.punt.realm),
+       .on_ramp = snapshot_->FindTunnel(arrival.punt.tunnel),
+       .route = route});
+  rule = std::move(decision.rule);
+  switch (decision.action) {
+    case Decision::Action::kAllow:
+      return {};
+    case Decision::Action::kReject:
+      return {.reason = decision.reason, .tell = true};
+    case Decision::Action::kDeny:
+      break;
+  }
+  return {.reason = decision.reason};
+}
+
+template <typename F>
+absl::Status Admission::Admit(const Arrival& arrival,
+                              const Snapshot::RouteRef& route,
+                              const std::string& rule) {
+  absl::StatusOr<FlowPlan> plan = Plan(arrival, route);
+  if (!plan.ok()) return Refuse<F>(arrival, {RP_DROP_NEXT_HOP_DOWN});
+  for (const uint32_t next_hop : plan->next_hop) {
+    deps_.next_hops.MarkUsed(next_hop);
+    if (!deps_.next_hops.Usable(next_hop)) {
+      Wait(arrival, next_hop, rule);
+      return absl::OkStatus();
+    }
+  }
+  if (route.route->kind != Route::Kind::kInternet)
+    return Install<F>(arrival, *plan, rule, std::nullopt);
+  const NatAllocator::Request request = {
+      .pool = route.route->pool,
+      .subscriber = {plan->tuple.realm, plan->tuple.source.address},
+      .protocol = plan->tuple.protocol,
+      .inside_port = plan->tuple.source.port,
+      .remote = plan->tuple.destination};
+  const absl::StatusOr<Endpoint> outside = nat_->Acquire(request);
+  if (!outside.ok()) return Refuse<F>(arrival, {ReasonOf(outside.status())});
+  plan->source = *outside;
+  plan->snat = true;
+  return Install<F>(arrival, *plan, rule, request);
+}
+
+absl::StatusOr<FlowPlan> Admission::Plan(const Arrival& arrival,
+                                         const Snapshot::RouteRef& route) {
+  const rp_punt& punt = arrival.punt;
+  const FlowTuple& tuple = arrival.tuple();
+  const uint64_t hash =
+      absl::Hash<std::pair<uint64_t, FlowTuple>>()({deps_.hash_seed, tuple});
+  FlowPlan plan = {.tuple = tuple,
+                   .source = tuple.source,
+                   .epoch = snapshot_->epoch(),
+                   .now = deps_.clock.Tick(),
+                   .entropy = htons(kEntropyBase | (hash & kEntropyMask))};
+  NextHops& next_hops = deps_.next_hops;
+  plan.on_ramp[kForward] = punt.tunnel;
+  ASSIGN_OR_RETURN(
+      plan.next_hop[kReverse],
+      next_hops.ToTunnel(*snapshot_->FindTunnel(punt.tunnel).tunnel, punt.realm,
+                         tuple.source.address, punt.peer));
+  if (route.route->kind == Route::Kind::kInternet) {
+    plan.reverse_realm = RP_REALM_UNDERLAY;
+    plan.on_ramp[kReverse] = RP_TUNNEL_UNDERLAY;
+    ASSIGN_OR_RETURN(plan.next_hop[kForward],
+                     next_hops.ToUnderlay(tuple.destination.address));
+  } else {
+    plan.reverse_realm = punt.realm;
+    plan.on_ramp[kReverse] = route.tunnel->id;
+    ASSIGN_OR_RETURN(
+        plan.next_hop[kForward],
+        next_hops.ToTunnel(*route.tunnel, punt.realm, tuple.destination.address,
+                           static_cast<uint32_t>(hash >> 32)));
+  }
+  return plan;
+}
+
+template <typename F>
+absl::Status Admission::Install(
+    const Arrival& arrival, const FlowPlan& plan, const std::string& rule,
+    const std::optional<NatAllocator::Request>& request) {
+  const absl::StatusOr<rp_outcome> outcome =
+      Write(CompileFlow<F>(plan), rule, arrival.packet.IsSyn());
+  if (outcome.ok() && *outcome == RP_FORWARDED) {
+    Inject(arrival);
+    return absl::OkStatus();
+  }
+  if (request) nat_->Release(*request, plan.source);
+  if (!outcome.ok()) return outcome.status();
+  if (*outcome == RP_PUNTED)
+    Rejoin(arrival);
+  else
+    Drop(arrival, *outcome);
+  return absl::OkStatus();
+}
+
+template <typename F>
+absl::StatusOr<rp_outcome> Admission::Write(const FlowPair<F>& pair,
+                                            const std::string& rule,
+                                            bool reopen) {
+  absl::Status status = deps_.flows.Install(pair, rule);
+  if (absl::IsAlreadyExists(status)) {
+    ASSIGN_OR_RETURN(
+        const bool forward,
+        deps_.flows.MakeRoom<F>(pair.key[kForward], false, reopen));
+    if (!forward) return RP_PUNTED;
+    // An allowed flow's answers go before a refusal of that direction.
+    ASSIGN_OR_RETURN(const bool reverse,
+                     deps_.flows.MakeRoom<F>(pair.key[kReverse], true, reopen));
+    // Only a flow from the time of other routes can hold this key.
+    if (!reverse) return RP_DROP_ON_RAMP;
+    status = deps_.flows.Install(pair, rule);
+  }
+  if (absl::IsResourceExhausted(status)) return RP_DROP_FLOW_TABLE_FULL;
+  RETURN_IF_ERROR(status);
+  return RP_FORWARDED;
+}
+
+void Admission::Wait(const Arrival& arrival, uint32_t next_hop,
+                     const std::string& rule) {
+  Pending::Waiting waiting = {
+      .punt = arrival.punt,
+      .packet = {arrival.packet.bytes.begin(), arrival.packet.bytes.end()},
+      .tuple = arrival.tuple(),
+      .rule = rule,
+      .epoch = snapshot_->epoch(),
+      .since = deps_.clock.Tick()};
+  if (!pending_.Add(next_hop, std::move(waiting)))
+    Drop(arrival, RP_DROP_PENDING_FULL);
+}
+
+absl::Status Admission::ServePending() {
+  if (pending_.size() == 0) return absl::OkStatus();
+  for (const Pending::Waiting& waiting :
+       pending_.TakeReady([&](uint32_t next_hop) {
+         deps_.next_hops.MarkUsed(next_hop);
+         return deps_.next_hops.Usable(next_hop);
+       })) {
+    const std::optional<Packet> packet =
+        ParsePacket(waiting.punt.realm, waiting.packet);
+    RP_CHECK(packet.has_value());
+    const Arrival arrival{waiting.punt, *packet};
+    RETURN_IF_ERROR(packet->is_v4() ? Resume<FlowV4>(arrival, waiting)
+                                    : Resume<FlowV6>(arrival, waiting));
+  }
+  for (const Pending::Waiting& waiting :
+       pending_.TakeExpired(deps_.clock.Tick(), ToTicks(kPendingMax)))
+    deps_.drops.Count(RP_DROP_NEXT_HOP_DOWN, waiting.packet.size());
+  return absl::OkStatus();
+}
+
+template <typename F>
+absl::Status Admission::Resume(const Arrival& arrival,
+                               const Pending::Waiting& waiting) {
+  if (deps_.flows.Knows<F>(KeyOf<F>(arrival.tuple()))) {
+    Inject(arrival);
+    return absl::OkStatus();
+  }
+  const bool current = waiting.epoch == snapshot_->epoch();
+  const absl::Status status =
+      Decide<F>(arrival, current ? &waiting.rule : nullptr);
+  deps_.flows.ReleasePorts();
+  return status;
+}
+
+template <typename F>
+absl::Status Admission::Refuse(const Arrival& arrival, const Refusal& refusal) {
+  if (refusal.remember) {
+    ASSIGN_OR_RETURN(const rp_outcome outcome,
+                     Remember<F>(arrival, refusal.reason));
+    if (outcome == RP_PUNTED) {
+      Rejoin(arrival);
+      return absl::OkStatus();
+    }
+  }
+  Drop(arrival, refusal.reason);
+  if (!refusal.tell) return absl::OkStatus();
+  if (arrival.tuple().protocol == IPPROTO_TCP)
+    deps_.replies.SendTcpReset(arrival.punt, arrival.packet);
+  else
+    deps_.replies.SendIcmpError(IcmpError::kAdminProhibited, arrival.punt,
+                                arrival.packet);
+  return absl::OkStatus();
+}
+
+template <typename F>
+absl::StatusOr<rp_outcome> Admission::Remember(const Arrival& arrival,
+                                               rp_outcome reason) {
+  const absl::StatusOr<uint32_t> next_hop = deps_.next_hops.ToDrop(reason);
+  if (!next_hop.ok()) return reason;
+  deps_.next_hops.MarkUsed(*next_hop);
+  FlowPlan plan = {.tuple = arrival.tuple(),
+                   .epoch = snapshot_->epoch(),
+                   .now = deps_.clock.Tick()};
+  plan.next_hop[kForward] = *next_hop;
+  plan.on_ramp[kForward] = arrival.punt.tunnel;
+  const typename F::Key key = KeyOf<F>(plan.tuple);
+  const typename F::Value value = CompileRefusal<F>(plan);
+  absl::Status status = deps_.flows.Refuse<F>(key, value);
+  if (absl::IsAlreadyExists(status)) {
+    ASSIGN_OR_RETURN(const bool room, deps_.flows.MakeRoom<F>(
+                                          key, false, arrival.packet.IsSyn()));
+    if (!room) return RP_PUNTED;
+    status = deps_.flows.Refuse<F>(key, value);
+  }
+  if (!status.ok() && !absl::IsResourceExhausted(status)) return status;
+  return reason;
+}
+
+void Admission::Drop(const Arrival& arrival, rp_outcome reason) {
+  deps_.drops.Count(reason, arrival.packet.bytes.size());
+}
+
+void Admission::Inject(const Arrival& arrival) {
+  if (!deps_.data_plane
+           .Inject(arrival.punt.realm, arrival.punt.tunnel,
+                   arrival.packet.bytes)
+           .ok())
+    Drop(arrival, RP_DROP_INJECT);
+}
+
+// A packet that missed its flow although the controller had put it back for
+// that flow would go round for ever.
+void Admission::Rejoin(const Arrival& arrival) {
+  const auto device = deps_.data_plane.maps().devices.Get(arrival.punt.slot);
+  if (device.ok() && *device && (*device)->role == RP_ROLE_INJECT)
+    Drop(arrival, RP_DROP_INJECT);
+  else
+    Inject(arrival);
+}
+
+}  // namespace rampart

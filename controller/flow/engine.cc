@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "controller/flow/engine.h"
+
+#include <arpa/inet.h>
+#include <time.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <utility>
+
+#include "controller/base/status.h"
+#include "controller/flow/admission.h"
+#include "controller/flow/expiry.h"
+#include "controller/flow/flows.h"
+#include "controller/flow/map_sync.h"
+#include "controller/flow/next_hops.h"
+#include "controller/flow/pending.h"
+#include "controller/flow/replies.h"
+#include "controller/flow/slow_drops.h"
+#include "controller/flow/sweep.h"
+#include "maps/config.h"
+#include "maps/realm.h"
+
+namespace rampart {
+namespace {
+
+constexpr uint32_t kPuntsPerTick = 2000;  // 120 000 a second and tenant
+constexpr absl::Duration kOtherTimeout = absl::Minutes(5);
+constexpr absl::Duration kDeniedTimeout = absl::Seconds(5);
+constexpr int64_t kOffsetTolerance = 10'000'000;  // ns
+
+// Unix time minus CLOCK_MONOTONIC, ns. The kernel's clocks and not `Clock`:
+// the data plane adds it to what the kernel tells it.
+int64_t UnixOffset() {
+  timespec unix_time, monotonic;
+  clock_gettime(CLOCK_REALTIME, &unix_time);
+  clock_gettime(CLOCK_MONOTONIC, &monotonic);
+  return (int64_t{unix_time.tv_sec} - monotonic.tv_sec) * 1'000'000'000 +
+         unix_time.tv_nsec - monotonic.tv_nsec;
+}
+
+uint64_t Random64(const std::function<uint32_t(uint32_t)>& random) {
+  return uint64_t{random(UINT32_MAX)} << 32 | random(UINT32_MAX);
+}
+
+class EngineImpl final : public Engine {
+ public:
+  explicit EngineImpl(const Dependencies& d)
+      : deps_(d),
+        flows_(d.data_plane.maps(), d.hooks, d.clock),
+        next_hops_(d.underlay, d.data_plane),
+        drops_(d.data_plane.maps().slow_drops),
+        replies_({d.data_plane, d.underlay, d.clock, next_hops_}),
+        admission_({d.data_plane, d.hooks, d.clock, flows_, next_hops_,
+                    replies_, drops_, Random64(d.random)}),
+        sweep_({d.hooks, d.clock, flows_, next_hops_}) {}
+
+  absl::Status Apply(std::shared_ptr<const Snapshot> snapshot) override;
+  absl::StatusOr<int> ProcessPunts(int budget) override;
+  absl::Status OnTick() override;
+  void OnUnderlayChange() override;
+  absl::Status ForEachFlow(
+      absl::FunctionRef<void(const FlowView&)> visit) const override;
+  void ForEachNatSession(
+      absl::FunctionRef<void(const NatSession&)> visit) const override {
+    if (nat_) nat_->ForEach(visit);
+  }
+  Statistics statistics() const override;
+
+ private:
+  absl::Status AdoptEarlierRun();
+  absl::Status SyncRamps();
+  absl::Status SyncLocals();
+  absl::Status WriteConfig();
+  absl::Status RefreshOffset();
+  absl::Status ResolveAll();
+  template <typename F>
+  absl::Status ForEachFlowOf(
+      absl::FunctionRef<void(const FlowView&)> visit) const;
+  template <typename F>
+  FlowView ViewOf(const LiveFlow<F>& flow) const;
+
+  Dependencies deps_;
+  std::shared_ptr<const Snapshot> snapshot_;
+  std::unique_ptr<NatAllocator> nat_;
+  Flows flows_;
+  NextHops next_hops_;
+  SlowDrops drops_;
+  Replies replies_;
+  Admission admission_;
+  Sweep sweep_;
+  rp_config config_ = {};
+  uint64_t punts_ = 0;
+  uint32_t resolved_ = 0;      // tick of the last complete resolution
+  bool must_resolve_ = false;  // at the next tick
+  absl::Status background_;    // error of OnUnderlayChange(), told by OnTick()
+};
+
+absl::Status EngineImpl::Apply(std::shared_ptr<const Snapshot> snapshot) {
+  const bool first = snapshot_ == nullptr;
+  // What still points into the old one is told about the new one below.
+  const std::shared_ptr<const Snapshot> old = std::move(snapshot_);
+  snapshot_ = std::move(snapshot);
+  if (first) {
+    nat_ =
+        std::make_unique<NatAllocator>(snapshot_->edge().pools, deps_.random);
+    flows_.UseNat(nat_.get(), snapshot_->edge().pools);
+  }
+  next_hops_.Use(snapshot_.get());
+  replies_.Use(snapshot_.get());
+  admission_.Use(snapshot_.get(), nat_.get());
+  sweep_.Use(snapshot_.get());
+  if (first) RETURN_IF_ERROR(AdoptEarlierRun());
+  RETURN_IF_ERROR(WriteConfig());
+  RETURN_IF_ERROR(SyncRamps());
+  return ResolveAll();
+}
+
+absl::Status EngineImpl::AdoptEarlierRun() {
+  RETURN_IF_ERROR(drops_.Load());
+  RETURN_IF_ERROR(next_hops_.Adopt());
+  RETURN_IF_ERROR(flows_.Adopt<FlowV4>());
+  return flows_.Adopt<FlowV6>();
+}
+
+absl::Status EngineImpl::SyncRamps() {
+  const Maps& maps = deps_.data_plane.maps();
+  RETURN_IF_ERROR(SyncMap(maps.addresses, snapshot_->Addresses()));
+  RETURN_IF_ERROR(SyncMap(maps.grants, snapshot_->Grants()));
+  RETURN_IF_ERROR(SyncMap(maps.peers4, snapshot_->Peers4()));
+  return SyncMap(maps.peers6, snapshot_->Peers6());
+}
+
+absl::Status EngineImpl::SyncLocals() {
+  std::vector<std::pair<rp_local_key, uint32_t>> locals;
+  for (const AttachedDevice& device : deps_.data_plane.devices()) {
+    if (device.role != DeviceRole::kAccess) continue;
+    for (const IpAddress& address : deps_.underlay.Addresses(device.ifindex)) {
+      rp_local_key key = {.slot = device.slot, .addr = {}};
+      address.ToMapped(key.addr);
+      locals.emplace_back(key, 1);
+    }
+  }
+  return SyncMap(deps_.data_plane.maps().locals, locals);
+}
+
+absl::Status EngineImpl::WriteConfig() {
+  ASSIGN_OR_RETURN(const auto current, deps_.data_plane.maps().config.Get(0));
+  const EdgeConfig& edge = snapshot_->edge();
+  config_ = {};
+  config_.layout = RP_LAYOUT_VERSION;
+  config_.gue_port = htons(edge.gue_port);
+  config_.unix_offset = static_cast<uint64_t>(UnixOffset());
+  config_.store_id = current ? current->store_id : 0;
+  config_.punts_per_tick = kPuntsPerTick;
+  config_.epoch = snapshot_->epoch();
+  uint32_t* timeouts = config_.timeouts;
+  timeouts[RP_TIMEOUT_UDP] = ToTicks(edge.timeouts.udp);
+  timeouts[RP_TIMEOUT_TCP_ESTABLISHED] = ToTicks(edge.timeouts.tcp_established);
+  timeouts[RP_TIMEOUT_TCP_TRANSITORY] = ToTicks(edge.timeouts.tcp_transitory);
+  timeouts[RP_TIMEOUT_ICMP] = ToTicks(edge.timeouts.icmp);
+  timeouts[RP_TIMEOUT_OTHER] = ToTicks(kOtherTimeout);
+  timeouts[RP_TIMEOUT_DENIED] = ToTicks(kDeniedTimeout);
+  flows_.UseTimeouts(config_.timeouts);
+  return deps_.data_plane.maps().config.Put(0, config_);
+}
+
+absl::Status EngineImpl::RefreshOffset() {
+  const int64_t offset = UnixOffset();
+  const int64_t moved = offset - static_cast<int64_t>(config_.unix_offset);
+  if (std::abs(moved) <= kOffsetTolerance) return absl::OkStatus();
+  config_.unix_offset = static_cast<uint64_t>(offset);
+  return deps_.data_plane.maps().config.Put(0, config_);
+}
+
+absl::Status EngineImpl::ResolveAll() {
+  must_resolve_ = false;
+  resolved_ = deps_.clock.Tick();
+  RETURN_IF_ERROR(SyncLocals());
+  RETURN_IF_ERROR(next_hops_.ResolveAll());
+  sweep_.OnUnderlayChange();
+  return admission_.ServePending();
+}
+
+absl::StatusOr<int> EngineImpl::ProcessPunts(int budget) {
+  if (!snapshot_) return 0;
+  absl::Status status;
+  const absl::StatusOr<int> handled = deps_.data_plane.ReadPunts(
+      budget, [&](const rp_punt& punt, absl::Span<const uint8_t> packet) {
+        status.Update(admission_.OnPunt(punt, packet));
+      });
+  if (!handled.ok()) return handled.status();
+  punts_ += *handled;
+  RETURN_IF_ERROR(status);
+  RETURN_IF_ERROR(drops_.Flush());
+  return handled;
+}
+
+absl::Status EngineImpl::OnTick() {
+  if (!snapshot_) return absl::OkStatus();
+  RETURN_IF_ERROR(std::exchange(background_, absl::OkStatus()));
+  RETURN_IF_ERROR(RefreshOffset());
+  if (must_resolve_)
+    RETURN_IF_ERROR(ResolveAll());
+  else
+    RETURN_IF_ERROR(next_hops_.ResolveDown());
+  RETURN_IF_ERROR(admission_.ServePending());
+  RETURN_IF_ERROR(sweep_.Run());
+  return drops_.Flush();
+}
+
+// Asking the kernel about every next hop is done once a tick at most; what
+// packets may be waiting for is looked at each time.
+void EngineImpl::OnUnderlayChange() {
+  if (!snapshot_) return;
+  if (deps_.clock.Tick() != resolved_) {
+    background_.Update(ResolveAll());
+    return;
+  }
+  must_resolve_ = true;
+  background_.Update(next_hops_.ResolveDown());
+  background_.Update(admission_.ServePending());
+}
+
+template <typename F>
+Engine::FlowView EngineImpl::ViewOf(const LiveFlow<F>& flow) const {
+  const typename F::Value& forward = flow.value[kForward];
+  const FlowTuple rewritten = RewrittenTuple<F>(flow.key[kForward], forward);
+  const uint32_t idle = flow.Idle(deps_.clock.Tick());
+  const uint32_t timeout = flows_.TimeoutTicks(flow.key[kForward].proto,
+                                               forward.flow.flags, flow.tcp());
+  FlowView view = {.tuple = TupleOf<F>(flow.key[kForward]),
+                   .translated_source = rewritten.source,
+                   .translated_destination = rewritten.destination,
+                   .on_ramp = forward.flow.on_ramp,
+                   .next_hop = next_hops_.At(forward.flow.next_hop),
+                   .reverse_realm = forward.flow.reverse_realm,
+                   .idle = FromTicks(idle),
+                   .expires_in = FromTicks(timeout - std::min(idle, timeout)),
+                   .tcp = flow.tcp(),
+                   .flags = forward.flow.flags,
+                   .epoch = forward.flow.epoch,
+                   .rule = flows_.RuleOf<F>(flow.key[kForward])};
+  for (const Direction direction : {kForward, kReverse}) {
+    view.packets[direction] = flow.value[direction].flow.packets;
+    view.bytes[direction] = flow.value[direction].flow.bytes;
+  }
+  return view;
+}
+
+template <typename F>
+absl::Status EngineImpl::ForEachFlowOf(
+    absl::FunctionRef<void(const FlowView&)> visit) const {
+  absl::Status status;
+  RETURN_IF_ERROR(flows_.map<F>().ForEach(
+      [&](const typename F::Key& key, const typename F::Value& value) {
+        if (!(value.flow.flags & RP_FLOW_FORWARD)) return;
+        const auto flow = flows_.Complete<F>(key, value);
+        status.Update(flow.status());
+        if (flow.ok()) visit(ViewOf(*flow));
+      }));
+  return status;
+}
+
+absl::Status EngineImpl::ForEachFlow(
+    absl::FunctionRef<void(const FlowView&)> visit) const {
+  RETURN_IF_ERROR(ForEachFlowOf<FlowV4>(visit));
+  return ForEachFlowOf<FlowV6>(visit);
+}
+
+Engine::Statistics EngineImpl::statistics() const {
+  return {.punts = punts_,
+          .flows_started = flows_.started(),
+          .flows_ended = flows_.ended(),
+          .flows_adopted = flows_.adopted(),
+          .flows = flows_.size(),
+          .pending_packets = admission_.pending()};
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Engine>> MakeEngine(
+    const Engine::Dependencies& dependencies) {
+  return std::make_unique<EngineImpl>(dependencies);
+}
+
+}  // namespace rampart

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+// The flows in the kernel's maps and what the controller knows beside them:
+// making, reading and ending one, with its NAT port.
+#ifndef RAMPART_CONTROLLER_FLOW_FLOWS_H_
+#define RAMPART_CONTROLLER_FLOW_FLOWS_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "controller/base/clock.h"
+#include "controller/dataplane/data_plane.h"
+#include "controller/flow/flow_entry.h"
+#include "controller/flow/hooks.h"
+#include "controller/flow/map_sync.h"
+#include "controller/nat/allocator.h"
+
+namespace rampart {
+
+// Both entries of one flow, as read.
+template <typename F>
+struct LiveFlow {
+  typename F::Key key[2];  // by Direction
+  typename F::Value value[2];
+
+  uint8_t tcp() const;  // what both have seen, from the forward view
+  // Ticks since the last packet in either direction.
+  uint32_t Idle(uint32_t now) const;
+};
+
+class Flows {
+ public:
+  using Timeouts = uint32_t[RP_TIMEOUT_COUNT];  // ticks
+
+  // All outlive this.
+  Flows(const Maps& maps, FlowHooks& hooks, const Clock& clock)
+      : hooks_(hooks), clock_(clock), families_(maps.flows4, maps.flows6) {}
+
+  // Once, before all below. nat outlives this.
+  void UseNat(NatAllocator* nat, const std::vector<NatPoolConfig>& pools);
+  void UseTimeouts(const Timeouts& timeouts);
+
+  // Whether this forward key is a flow's.
+  template <typename F>
+  bool Knows(const typename F::Key& key) const {
+    return family<F>().records.contains(key);
+  }
+  // Whether it was made so recently that it cannot have expired.
+  template <typename F>
+  bool IsFresh(const typename F::Key& key) const {
+    const auto record = family<F>().records.find(key);
+    return record != family<F>().records.end() &&
+           clock_.Tick() - record->second.start < kFreshTicks;
+  }
+  // The rule that allowed the flow with this forward key; empty if unknown.
+  template <typename F>
+  const std::string& RuleOf(const typename F::Key& key) const;
+
+  // Writes both entries, the reverse one first: whoever finds the forward
+  // entry finds both. Undone on error. Errors: AlreadyExists if either key is
+  // taken, ResourceExhausted if the map is full.
+  template <typename F>
+  absl::Status Install(const FlowPair<F>& pair, const std::string& rule);
+  // Writes a remembered refusal. Errors: as Install(); ResourceExhausted also
+  // when refusals fill an eighth of the map, so that they cannot fill it.
+  template <typename F>
+  absl::Status Refuse(const typename F::Key& key,
+                      const typename F::Value& value);
+  template <typename F>
+  absl::Status ForgetRefusal(const typename F::Key& key);
+
+  // The flow with this forward key. Nothing if it has no forward entry; a
+  // missing reverse entry reads as zero.
+  template <typename F>
+  absl::StatusOr<std::optional<LiveFlow<F>>> Read(
+      const typename F::Key& key) const;
+  // The same, the forward entry already read.
+  template <typename F>
+  absl::StatusOr<LiveFlow<F>> Complete(const typename F::Key& key,
+                                       const typename F::Value& value) const;
+  // Idle for longer than its time-out plus `slack` ticks.
+  template <typename F>
+  bool IsExpired(const LiveFlow<F>& flow, uint32_t slack) const;
+  uint32_t TimeoutTicks(uint8_t protocol, uint8_t flags, uint8_t tcp) const;
+
+  // Deletes both entries, gives the NAT port back, tells the hooks. The port
+  // of a replaced flow is kept until ReleasePorts(), so that the flow which
+  // replaces it gets the same.
+  template <typename F>
+  absl::Status End(const LiveFlow<F>& flow, FlowEndReason reason);
+  void ReleasePorts();
+
+  // Makes the key free if what holds it is over: a refusal, if `refusals` or
+  // expired; an expired flow; one that is closing, if `reopen`; half a flow.
+  // Returns whether the key is free now.
+  template <typename F>
+  absl::StatusOr<bool> MakeRoom(const typename F::Key& key, bool refusals,
+                                bool reopen);
+
+  // Takes back the flows of an earlier run with their NAT ports; ends those
+  // whose port cannot be had, and removes halves of flows.
+  template <typename F>
+  absl::Status Adopt();
+
+  // How the NAT port of a flow is named to the allocator; nothing if its
+  // address is in no pool.
+  template <typename F>
+  std::optional<NatAllocator::Request> NatRequestOf(
+      const typename F::Key& key, const typename F::Value& value) const;
+
+  uint64_t size() const {
+    return family<FlowV4>().records.size() + family<FlowV6>().records.size();
+  }
+  template <typename F>
+  const Map<typename F::Key, typename F::Value>& map() const {
+    return family<F>().map;
+  }
+  // Directed entries in the map of this family.
+  template <typename F>
+  uint64_t entries() const {
+    return 2 * family<F>().records.size() + family<F>().refusals;
+  }
+  uint64_t started() const { return started_; }
+  uint64_t ended() const { return ended_; }
+  uint64_t adopted() const { return adopted_; }
+
+ private:
+  static constexpr uint32_t kFreshTicks = 30;  // 0.5 s
+  struct Record {
+    uint32_t start;  // tick; of adopted flows: of adoption
+    uint32_t rule;   // index into rules_
+  };
+  template <typename F>
+  struct OneFamily {
+    explicit OneFamily(const Map<typename F::Key, typename F::Value>& m)
+        : map(m) {}
+    const Map<typename F::Key, typename F::Value>& map;
+    BytesMap<typename F::Key, Record> records;  // by forward key
+    uint64_t refusals = 0;
+  };
+  template <typename F>
+  OneFamily<F>& family() {
+    return std::get<OneFamily<F>>(families_);
+  }
+  template <typename F>
+  const OneFamily<F>& family() const {
+    return std::get<OneFamily<F>>(families_);
+  }
+  template <typename F>
+  absl::Status AdoptPort(const typename F::Key& key,
+                         const typename F::Value& value);
+  template <typename F>
+  absl::Status Remove(const LiveFlow<F>& flow);
+  template <typename F>
+  void TellEnd(const LiveFlow<F>& flow, FlowEndReason reason);
+  uint32_t RuleId(const std::string& rule);
+
+  FlowHooks& hooks_;
+  const Clock& clock_;
+  std::tuple<OneFamily<FlowV4>, OneFamily<FlowV6>> families_;
+  NatAllocator* nat_ = nullptr;
+  absl::flat_hash_map<IpAddress, std::string> pools_;  // by address
+  std::vector<std::pair<NatAllocator::Request, Endpoint>> releases_;
+  Timeouts timeouts_ = {};
+  absl::flat_hash_map<std::string, uint32_t> rule_ids_;
+  std::vector<std::string> rules_;
+  uint64_t started_ = 0;
+  uint64_t ended_ = 0;
+  uint64_t adopted_ = 0;
+};
+
+}  // namespace rampart
+
+#endif  // RAMPART_CONTROLLER_FLOW_FLOWS_H_

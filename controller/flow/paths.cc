@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "controller/flow/paths.h"
+
+#include <optional>
+
+#include "absl/strings/str_cat.h"
+#include "controller/base/status.h"
+
+namespace rampart {
+namespace {
+
+constexpr size_t kRoutesMax = 65536;  // remembered answers
+constexpr size_t kTagsMax = 2;
+
+absl::Status NoDevice(std::string_view device) {
+  return absl::NotFoundError(
+      absl::StrCat("underlay: device ", std::string(device), ": none"));
+}
+
+// Behind a device without link header all destinations look the same.
+IpAddress Neighbour(const Link& link, const IpAddress& address) {
+  if (link.ethernet) return address;
+  return address.is_v4() ? IpAddress() : IpAddress::V6({});
+}
+
+}  // namespace
+
+void Paths::Refresh() {
+  routes_.clear();
+  slots_.clear();
+  for (const AttachedDevice& device : data_plane_.devices())
+    slots_[device.ifindex] = device.slot;
+}
+
+const absl::StatusOr<UnderlayRoute>& Paths::Route(
+    const IpAddress& destination) {
+  const auto found = routes_.find(destination);
+  if (found != routes_.end()) return found->second;
+  if (routes_.size() >= kRoutesMax) routes_.clear();
+  return routes_.emplace(destination, underlay_.Route(destination))
+      .first->second;
+}
+
+absl::StatusOr<Via> Paths::Towards(const IpAddress& destination) {
+  const absl::StatusOr<UnderlayRoute>& route = Route(destination);
+  if (!route.ok()) return route.status();
+  const std::optional<Link> link = underlay_.FindLink(route->ifindex);
+  if (!link) return NoDevice(absl::StrCat(route->ifindex));
+  return Via{
+      .ifindex = route->ifindex,
+      .mtu = route->mtu,
+      .neighbour = Neighbour(*link, route->gateway.value_or(destination))};
+}
+
+absl::StatusOr<Via> Paths::Through(std::string_view device,
+                                   const IpAddress& destination) {
+  ASSIGN_OR_RETURN(Via via, Beside(device, destination));
+  const absl::StatusOr<UnderlayRoute>& route = Route(destination);
+  if (route.ok() && route->ifindex == via.ifindex && route->gateway)
+    return Beside(device, *route->gateway);
+  return via;
+}
+
+absl::StatusOr<Via> Paths::Beside(std::string_view device,
+                                  const IpAddress& neighbour) {
+  const std::optional<Link> link = underlay_.FindLink(device);
+  if (!link) return NoDevice(device);
+  return Via{.ifindex = link->ifindex,
+             .mtu = link->mtu,
+             .neighbour = Neighbour(*link, neighbour)};
+}
+
+// Goes down from VLAN devices to the one that a program is attached to.
+absl::Status Paths::FindDevice(Link link, LinkPath& path) const {
+  for (;;) {
+    const auto slot = slots_.find(link.ifindex);
+    if (slot != slots_.end()) {
+      path.slot = slot->second;
+      return absl::OkStatus();
+    }
+    if (link.parent == 0 || path.vlans.size() == kTagsMax) break;
+    path.vlans.insert(path.vlans.begin(), {link.vlan_proto, link.vlan_id});
+    std::optional<Link> parent = underlay_.FindLink(link.parent);
+    if (!parent) break;
+    link = *std::move(parent);
+  }
+  return absl::NotFoundError(
+      absl::StrCat("underlay: device ", link.name, ": no program is attached"));
+}
+
+absl::StatusOr<LinkPath> Paths::Resolve(const Via& via) {
+  const std::optional<Link> link = underlay_.FindLink(via.ifindex);
+  if (!link) return NoDevice(absl::StrCat(via.ifindex));
+  if (!link->up) {
+    return absl::UnavailableError(
+        absl::StrCat("underlay: device ", link->name, ": down"));
+  }
+  LinkPath path;
+  path.ethernet = link->ethernet;
+  path.source = link->mac;
+  path.mtu = via.mtu;
+  RETURN_IF_ERROR(FindDevice(*link, path));
+  if (!link->ethernet) return path;
+  RETURN_IF_ERROR(underlay_.Manage(via.ifindex, via.neighbour));
+  const std::optional<MacAddress> mac =
+      underlay_.Neighbour(via.ifindex, via.neighbour);
+  if (!mac) {
+    return absl::UnavailableError(
+        absl::StrCat("underlay: device ", link->name, ": neighbour ",
+                     via.neighbour.ToString(), " is not known yet"));
+  }
+  path.destination = *mac;
+  return path;
+}
+
+void Paths::Release(const Via& via) {
+  if (via.neighbour.IsUnspecified()) return;
+  // Gone with its device, or not: either way nothing is left to undo.
+  underlay_.Unmanage(via.ifindex, via.neighbour).IgnoreError();
+}
+
+}  // namespace rampart

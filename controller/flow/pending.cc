@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "controller/flow/pending.h"
+
+#include <iterator>
+#include <utility>
+
+namespace rampart {
+
+const Pending::Flow* Pending::Find(const FlowTuple& tuple) const {
+  const auto flow = flows_.find(tuple);
+  return flow == flows_.end() ? nullptr : &flow->second;
+}
+
+bool Pending::Add(uint32_t next_hop, Waiting waiting) {
+  if (size_ >= kTotal) return false;
+  std::deque<Waiting>& queue = queues_[next_hop];
+  if (queue.size() >= kPerNextHop) return false;
+  ++flows_.try_emplace(waiting.tuple, Flow{next_hop, 0, waiting.rule})
+        .first->second.packets;
+  queue.push_back(std::move(waiting));
+  ++size_;
+  return true;
+}
+
+void Pending::Forget(const FlowTuple& tuple) {
+  --size_;
+  const auto flow = flows_.find(tuple);
+  if (--flow->second.packets == 0) flows_.erase(flow);
+}
+
+std::vector<Pending::Waiting> Pending::TakeReady(
+    absl::FunctionRef<bool(uint32_t)> ready) {
+  std::vector<Waiting> taken;
+  absl::erase_if(queues_, [&](auto& entry) {
+    if (!ready(entry.first)) return false;
+    std::move(entry.second.begin(), entry.second.end(),
+              std::back_inserter(taken));
+    return true;
+  });
+  for (const Waiting& waiting : taken) Forget(waiting.tuple);
+  return taken;
+}
+
+std::vector<Pending::Waiting> Pending::TakeExpired(uint32_t now,
+                                                   uint32_t ticks) {
+  std::vector<Waiting> taken;
+  for (auto& [next_hop, queue] : queues_) {
+    while (!queue.empty() && now - queue.front().since > ticks) {
+      taken.push_back(std::move(queue.front()));
+      queue.pop_front();
+    }
+  }
+  absl::erase_if(queues_, [](const auto& e) { return e.second.empty(); });
+  for (const Waiting& waiting : taken) Forget(waiting.tuple);
+  return taken;
+}
+
+}  // namespace rampart

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// Packets of flows that were allowed, but whose next hop is not resolved yet.
+#ifndef RAMPART_CONTROLLER_FLOW_PENDING_H_
+#define RAMPART_CONTROLLER_FLOW_PENDING_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/functional/function_ref.h"
+#include "absl/types/span.h"
+#include "controller/flow/hooks.h"
+#include "maps/punt.h"
+
+namespace rampart {
+
+class Pending {
+ public:
+  struct Waiting {
+    rp_punt punt = {};
+    std::vector<uint8_t> packet;
+    FlowTuple tuple;
+    std::string rule;
+    uint32_t epoch = 0;  // configuration that allowed it
+    uint32_t since = 0;  // tick
+  };
+  static constexpr size_t kPerNextHop = 64;
+  static constexpr size_t kTotal = 4096;
+
+  // A flow of which packets wait.
+  struct Flow {
+    uint32_t next_hop = 0;
+    uint32_t packets = 0;
+    std::string rule;  // that allowed it
+  };
+
+  // Null if none waits.
+  const Flow* Find(const FlowTuple& tuple) const;
+
+  // False if the queue is full.
+  bool Add(uint32_t next_hop, Waiting waiting);
+  // Takes out, in order of arrival, all that wait for a next hop which `ready`.
+  std::vector<Waiting> TakeReady(
+      absl::FunctionRef<bool(uint32_t next_hop)> ready);
+  // Takes out what has waited for more than `ticks`.
+  std::vector<Waiting> TakeExpired(uint32_t now, uint32_t ticks);
+
+  size_t size() const { return size_; }
+
+ private:
+  void Forget(const FlowTuple& tuple);
+
+  absl::flat_hash_map<uint32_t, std::deque<Waiting>> queues_;  // by next hop
+  absl::flat_hash_map<FlowTuple, Flow> flows_;
+  size_t size_ = 0;
+};
+
+}  // namespace rampart
+
+#endif  // RAMPART_CONTROLLER_FLOW_PENDING_H_
