@@ -218,11 +218,11 @@ static __always_inline enum rp_verdict flow_stage(struct xdp_md *ctx, struct rp_
 						  struct rp_hit *hit)
 {
 	if (!find_flow(ctx, pkt, hit))
-		return rp_end(flow_miss(ctx, pkt));
+		return rp_end(ask_controller(ctx, pkt, RP_PUNT_MISS));
 	if (hit->flow->on_ramp != pkt->tunnel)
 		return wrong_on_ramp(pkt);
 	if (is_expired(pkt, hit) || reopens(pkt, hit->flow))
-		return rp_end(flow_miss(ctx, pkt));
+		return rp_end(ask_controller(ctx, pkt, RP_PUNT_MISS));
 	return RP_NEXT;
 }
 

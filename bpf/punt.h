@@ -89,21 +89,25 @@ RP_GLOBAL int punt_limited(struct xdp_md *ctx, struct rp_pkt *pkt, __u32 reason)
 	return punt(ctx, pkt, reason, tenant);
 }
 
-/* RFC 1122 section 3.2.1.3: 0/8, 127/8, 224/4 and above. */
+/* RFC 1122 section 3.2.1.3: 0/8, 127/8, 224/4 and above; RFC 3927 section 2.7:
+ * 169.254/16.
+ */
 static __always_inline bool martian4(__be32 addr)
 {
-	__u8 first = bpf_ntohl(addr) >> 24;
+	__u32 host = bpf_ntohl(addr);
+	__u8 first = host >> 24;
 
-	return first == 0 || first == 127 || first >= 224;
+	return first == 0 || first == 127 || first >= 224 || host >> 16 == 0xa9fe;
 }
 
-/* RFC 4291 section 2.5: ::, ::1, ff00::/8, and IPv4-mapped addresses. */
+/* RFC 4291 section 2.5: ::, ::1, fe80::/10, ff00::/8, and IPv4-mapped addresses. */
 static __always_inline bool martian6(const void *addr)
 {
 	const __u32 *w = addr;
 	bool low = !w[0] && !w[1];
 
 	return *(const __u8 *)addr == 0xff ||
+	       (w[0] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000) ||
 	       (low && ((!w[2] && (w[3] & bpf_htonl(~1u)) == 0) || w[2] == bpf_htonl(0xffff)));
 }
 
@@ -171,14 +175,15 @@ static __always_inline bool is_local(struct xdp_md *ctx, const struct rp_pkt *pk
 	return bpf_map_lookup_elem(&rp_locals, &key);
 }
 
-/* No flow. In the underlay that ends it: what comes back to a NAT address was
+/* A packet without flow (RP_PUNT_MISS), or on its last hop (RP_PUNT_TTL). In
+ * the underlay a missing flow ends it: what comes back to a NAT address was
  * asked for, or is not expected. Returns enum rp_verdict.
  */
-RP_GLOBAL int flow_miss(struct xdp_md *ctx, struct rp_pkt *pkt)
+RP_GLOBAL int ask_controller(struct xdp_md *ctx, struct rp_pkt *pkt, __u32 reason)
 {
 	if (!pkt)
 		return RP_DROP;
-	if (pkt->realm == RP_REALM_UNDERLAY)
+	if (pkt->realm == RP_REALM_UNDERLAY && reason == RP_PUNT_MISS)
 		return rp_drop(pkt, RP_DROP_NAT_NO_MAPPING);
 	if (is_local(ctx, pkt))
 		return RP_PASS;
@@ -195,7 +200,7 @@ RP_GLOBAL int flow_miss(struct xdp_md *ctx, struct rp_pkt *pkt)
 			return rp_drop(pkt, RP_DROP_IP_TRUNCATED);
 		RP_TRY(check_new6(ctx, pkt, ip));
 	}
-	return punt_limited(ctx, pkt, RP_PUNT_MISS);
+	return punt_limited(ctx, pkt, reason);
 }
 
 /* A flow of another tunnel: forged, or the tenant's traffic has moved. */

@@ -67,7 +67,7 @@ RP_GLOBAL int forward(struct xdp_md *ctx, struct rp_pkt *pkt)
 		return RP_DROP;
 	RP_TRY(inner_stage(ctx, pkt));
 	if (is_last_hop(ctx, pkt))
-		return is_local(ctx, pkt) ? RP_PASS : punt_limited(ctx, pkt, RP_PUNT_TTL);
+		return ask_controller(ctx, pkt, RP_PUNT_TTL);
 	if (pkt->is_error)
 		RP_TRY(icmp_error_stage(ctx, pkt));
 	else
