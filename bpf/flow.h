@@ -157,6 +157,16 @@ static __always_inline __u32 timeout_of(const struct rp_pkt *pkt, const struct r
 	return config ? config->timeouts[class] : 0;
 }
 
+/* Ticks since `last_seen`; 0 if another CPU, whose clock was read later, has
+ * written it.
+ */
+static __always_inline __u32 idle_ticks(const struct rp_pkt *pkt, __u32 last_seen)
+{
+	__s32 idle = pkt->now - last_seen;
+
+	return idle > 0 ? idle : 0;
+}
+
 /* Idle in both directions for longer than its time-out. What is expired stays
  * so: the controller may delete it, and nothing that comes now can prevent it.
  */
@@ -165,10 +175,10 @@ static __always_inline bool is_expired(const struct rp_pkt *pkt, const struct rp
 	__u32 timeout = timeout_of(pkt, hit->flow);
 	struct rp_flow *reverse;
 
-	if (pkt->now - hit->flow->last_seen <= timeout)
+	if (idle_ticks(pkt, hit->flow->last_seen) <= timeout)
 		return false;
 	reverse = reverse_of(hit, pkt->proto);
-	return !reverse || pkt->now - reverse->last_seen > timeout;
+	return !reverse || idle_ticks(pkt, reverse->last_seen) > timeout;
 }
 
 /* Sets bits in flow->tcp. That byte is shared by the CPUs of both directions,
