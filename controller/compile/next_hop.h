@@ -24,8 +24,8 @@ struct LinkPath {
     uint16_t protocol;  // 0x8100 or 0x88a8, host order
     uint16_t id;
   };
-  std::vector<Vlan> vlans;  // outermost first, at most two
-  uint32_t mtu = 1500;      // of link or route: largest IP packet on the wire
+  std::vector<Vlan> vlans = {};  // outermost first, at most two
+  uint32_t mtu = 1500;  // of link or route: largest IP packet on the wire
 };
 
 // To peer `peer_index` of a gue or gre tunnel. local: our tunnel address of the

@@ -7,10 +7,12 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/node_hash_map.h"
 #include "controller/base/ip.h"
 #include "controller/compile/prefix_table.h"
 #include "controller/config/edge_config.h"
@@ -84,7 +86,7 @@ class Snapshot {
   uint32_t epoch_;
   absl::flat_hash_map<uint32_t, VnetRef> vnets_;
   absl::flat_hash_map<uint32_t, TunnelRef> tunnels_;
-  absl::flat_hash_map<uint32_t, PrefixTable<RouteRef>> routes_;  // by VNI
+  absl::node_hash_map<uint32_t, PrefixTable<RouteRef>> routes_;  // by VNI
 };
 
 }  // namespace rampart
