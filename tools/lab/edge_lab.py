@@ -182,19 +182,8 @@ class EdgeLab(netlab.Lab):
             netlab.run(["mount", "-t", "bpf", "-o", "mode=0700", "bpf", BPFFS])
             self._mounted_bpffs = True
 
-    @staticmethod
-    def into_xdp(host, device):
-        """For the end of a veth whose other end runs XDP.
-
-        tx off: XDP sees frames as they are on a wire, with their checksums.
-        gro on: the end polls, without which frames that XDP sends here by
-        XDP_TX or XDP_REDIRECT are lost.
-        """
-        host.ethtool(device, "tx off", "gro on")
-
     def _connect_edge(self):
         self.link(self.core, "edge", self.edge, "eth0")
-        self.into_xdp(self.core, "edge")
         self.core.ip(
             f"addr add {CORE[4]}/24 dev edge",
             f"addr add {CORE[6]}/64 dev edge nodad",
@@ -253,7 +242,6 @@ class EdgeLab(netlab.Lab):
 
     def _connect_by_interface(self, site):
         self.link(self.edge, site.edge_device, site.host, "eth0")
-        self.into_xdp(site.host, "eth0")
         self.edge.ip(f"addr add {site.gateway(4)}/16 dev {site.edge_device}",
                      f"addr add {site.gateway(6)}/48 dev {site.edge_device} "
                      "nodad")
@@ -265,10 +253,13 @@ class EdgeLab(netlab.Lab):
     # --- the edge's configuration ---
 
     def edge_config(self):
+        access = "".join(
+            f"\n  - {{name: {site.edge_device}, role: access, mode: auto}}"
+            for site in self.sites.values() if site.profile == "interface")
         return f"""\
 edge: {self.edge_name}
 devices:
-  - {{name: eth0, role: uplink, mode: auto}}
+  - {{name: eth0, role: uplink, mode: auto}}{access}
 gue: {{addresses: [{EDGE[4]}, "{EDGE[6]}"], port: 6080}}
 nat:
   pools:
