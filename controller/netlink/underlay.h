@@ -28,6 +28,8 @@ struct Link {
   uint32_t parent = 0;      // VLAN devices: ifindex of the device they ride on
   uint16_t vlan_id = 0;     // VLAN devices
   uint16_t vlan_proto = 0;  // VLAN devices: 0x8100 or 0x88a8, host order
+
+  friend bool operator==(const Link&, const Link&) = default;
 };
 
 // How the kernel would send to a destination.
