@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// One request to the API. client.cc is the one file here that knows Beast.
+#ifndef RAMPART_TOOLS_XDPCTL_CLIENT_H_
+#define RAMPART_TOOLS_XDPCTL_CLIENT_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+namespace rampart::xdpctl {
+
+struct Reply {
+  int status = 0;  // HTTP
+  std::string body;
+};
+
+// method: GET or POST; target: path and query. Errors: Unavailable if nobody
+// listens on the socket; Internal if the talk breaks off; DeadlineExceeded.
+absl::StatusOr<Reply> Call(const std::string& socket, const std::string& method,
+                           const std::string& target, const std::string& body,
+                           absl::Duration timeout = absl::Seconds(60));
+
+}  // namespace rampart::xdpctl
+
+#endif  // RAMPART_TOOLS_XDPCTL_CLIENT_H_

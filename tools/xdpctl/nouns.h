@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// What xdpctl can be told to do: a function per noun, a file per function.
+#ifndef RAMPART_TOOLS_XDPCTL_NOUNS_H_
+#define RAMPART_TOOLS_XDPCTL_NOUNS_H_
+
+#include <string>
+
+namespace CLI {
+class App;
+}
+
+namespace rampart::xdpctl {
+
+class Session;
+
+// Each adds its subcommands to `app`; their callbacks set session.result.
+// session must outlive app.
+void AddApply(CLI::App& app, Session& session);
+void AddStatus(CLI::App& app, Session& session);
+void AddDev(CLI::App& app, Session& session);
+void AddTenant(CLI::App& app, Session& session);
+void AddVnet(CLI::App& app, Session& session);
+void AddTunnel(CLI::App& app, Session& session);
+void AddRoute(CLI::App& app, Session& session);
+void AddPolicy(CLI::App& app, Session& session);
+void AddFlow(CLI::App& app, Session& session);
+void AddNat(CLI::App& app, Session& session);
+void AddDrop(CLI::App& app, Session& session);
+void AddMap(CLI::App& app, Session& session);
+
+}  // namespace rampart::xdpctl
+
+#endif  // RAMPART_TOOLS_XDPCTL_NOUNS_H_

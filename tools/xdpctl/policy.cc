@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <CLI/CLI.hpp>
+
+#include "tools/xdpctl/list.h"
+#include "tools/xdpctl/nouns.h"
+
+namespace rampart::xdpctl {
+
+void AddPolicy(CLI::App& app, Session& session) {
+  CLI::App* policy = app.add_subcommand("policy", "Policies");
+  AddList(*policy, session,
+          {.help = "Every rule, in the order in which they are tried",
+           .path = "/v1/policies",
+           .rows = "policies",
+           .columns = {{"TENANT", "tenant"},
+                       {"NAME", "name"},
+                       {"ACTION", "action"},
+                       {"MATCH", "match"}}});
+}
+
+}  // namespace rampart::xdpctl

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// Routes, and `route get`: one sentence that says which way, and why.
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <ostream>
+
+#include "absl/strings/str_cat.h"
+#include "controller/base/status.h"
+#include "tools/xdpctl/list.h"
+#include "tools/xdpctl/nouns.h"
+#include "tools/xdpctl/session.h"
+
+namespace rampart::xdpctl {
+namespace {
+
+struct GetArguments {
+  std::string address;
+  std::string vnet;
+};
+
+// "via tunnel fra", "via internet pool default", "via blackhole".
+std::string Via(const Json& route) {
+  const std::string kind = Cell(At(route, "kind"));
+  if (kind == "tunnel")
+    return absl::StrCat("via tunnel ", Cell(At(route, "tunnel")));
+  if (kind == "internet")
+    return absl::StrCat("via internet pool ", Cell(At(route, "pool")));
+  return absl::StrCat("via ", kind);
+}
+
+std::string Winner(const Json& document) {
+  const Json& route = At(document, "route");
+  std::string text = absl::StrCat(
+      Cell(At(document, "address")), " tenant ", Cell(At(route, "tenant")),
+      " vnet ", Cell(At(route, "vnet")),
+      route.value("default", false) ? " (default) " : " ", Via(route));
+  if (route.contains("device"))
+    absl::StrAppend(&text, " dev ", Cell(At(route, "device")));
+  if (route.contains("peers"))
+    absl::StrAppend(&text, " peers ", Cell(At(route, "peers")));
+  absl::StrAppend(&text, " edge ", Cell(At(document, "edge")), " match ",
+                  Cell(At(route, "cidr")));
+  return text;
+}
+
+void PrintAnswer(Session& session, const Json& document) {
+  std::ostream& out = session.env.out;
+  out << Winner(document) << '\n';
+  for (const Json& route : At(document, "also"))
+    out << "    also: " << Cell(At(route, "cidr")) << " vnet "
+        << Cell(At(route, "vnet")) << ' ' << Via(route)
+        << "   (another vnet: --vnet " << Cell(At(route, "tenant")) << '/'
+        << Cell(At(route, "vnet")) << ")\n";
+  for (const Json& route : At(document, "lost"))
+    out << "    lost: " << Cell(At(route, "cidr")) << " vnet "
+        << Cell(At(route, "vnet")) << ' ' << Via(route) << "   ("
+        << Cell(At(route, "why")) << ")\n";
+}
+
+absl::StatusOr<int> Get(Session& session, const GetArguments& arguments) {
+  Query query = {{"address", arguments.address}};
+  if (!arguments.vnet.empty()) query.emplace_back("vnet", arguments.vnet);
+  ASSIGN_OR_RETURN(const Json document, session.Get("/v1/route", query));
+  session.Print(document, [&] { PrintAnswer(session, document); });
+  return kOk;
+}
+
+}  // namespace
+
+void AddRoute(CLI::App& app, Session& session) {
+  CLI::App* route = app.add_subcommand("route", "Routes");
+  AddList(*route, session,
+          {.help = "Every route of every vnet",
+           .path = "/v1/routes",
+           .rows = "routes",
+           .columns = {{"TENANT", "tenant"},
+                       {"VNET", "vnet"},
+                       {"CIDR", "cidr"},
+                       {"VIA", "via"},
+                       {"KIND", "kind"},
+                       {"POOL", "pool"}}});
+  auto arguments = std::make_shared<GetArguments>();
+  CLI::App* get = route->add_subcommand(
+      "get", "Which way an address goes, and why not another");
+  get->add_option("address", arguments->address, "IPv4 or IPv6 address")
+      ->required();
+  get->add_option("--vnet", arguments->vnet,
+                  "frankfurt, or acme/frankfurt where names are used twice; "
+                  "without it the default vnet");
+  get->callback(
+      [&session, arguments] { session.result = Get(session, *arguments); });
+}
+
+}  // namespace rampart::xdpctl

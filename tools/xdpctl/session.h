@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// One run of xdpctl: its options, and how commands ask and answer.
+#ifndef RAMPART_TOOLS_XDPCTL_SESSION_H_
+#define RAMPART_TOOLS_XDPCTL_SESSION_H_
+
+#include <string>
+#include <string_view>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "controller/api/http.h"
+#include "controller/api/json.h"
+#include "controller/dataplane/offline.h"
+#include "tools/xdpctl/env.h"
+#include "tools/xdpctl/table.h"
+
+namespace rampart::xdpctl {
+
+struct Options {
+  std::string socket = "/run/rampart/api.sock";
+  std::string output = "table";  // or json
+  bool json = false;             // the same as output json
+  bool pretty = false;
+  bool no_headers = false;
+  bool offline = false;
+  std::string edge;
+  std::string bpffs = "/sys/fs/bpf";
+};
+
+class Session {
+ public:
+  explicit Session(Env& environment) : env(environment) {}
+
+  Env& env;
+  Options options;
+  // Exit code of the command that ran; an error is told on stderr.
+  absl::StatusOr<int> result = kOk;
+
+  // Errors: what the API says, as a Status: InvalidArgument, NotFound,
+  // FailedPrecondition (conflict), PermissionDenied, Internal; Unavailable only
+  // if nobody listens on the socket.
+  absl::StatusOr<Json> Get(std::string_view path, const Query& query = {});
+  absl::StatusOr<Json> Post(std::string_view path, const Json& body);
+  // Get(), or when there is no controller `read` on the pins, which sets
+  // `result` to kOffline and says so on stderr.
+  absl::StatusOr<Json> GetOrRead(
+      std::string_view path, const Query& query,
+      absl::FunctionRef<absl::StatusOr<Json>(const MapReader&)> read);
+
+  bool wants_json() const { return options.json || options.output == "json"; }
+  // The document as JSON if that is wanted, else what `print` prints.
+  void Print(const Json& document, absl::FunctionRef<void()> print);
+  void Print(const Table& table);
+  // Says on stderr that the list was cut, if it was.
+  void NoteTruncation(const Json& document, const Json& rows);
+  void Note(std::string_view text);
+
+ private:
+  absl::StatusOr<std::unique_ptr<MapReader>> OpenPins(const absl::Status& why);
+};
+
+}  // namespace rampart::xdpctl
+
+#endif  // RAMPART_TOOLS_XDPCTL_SESSION_H_

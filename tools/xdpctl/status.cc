@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "controller/base/status.h"
+
+#include <CLI/CLI.hpp>
+#include <ostream>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "tools/xdpctl/list.h"
+#include "tools/xdpctl/nouns.h"
+#include "tools/xdpctl/session.h"
+
+namespace rampart::xdpctl {
+namespace {
+
+void PrintStatus(Session& session, const Json& status) {
+  std::ostream& out = session.env.out;
+  const auto cell = [&](const char* pointer) {
+    return Cell(status.value(Json::json_pointer(pointer), Json()));
+  };
+  out << cell("/edge") << "  rampartd " << cell("/version") << "  pid "
+      << cell("/pid") << "  up " << HumanSeconds(At(status, "uptime_s"))
+      << "  epoch " << cell("/epoch") << "  tenants " << cell("/tenants")
+      << (status.value("adopted", false) ? "  data plane adopted\n" : "\n");
+  PrintRows(session, status.value("devices", Json::array()),
+            {{"DEV", "name"},
+             {"MODE", "mode"},
+             {"ROLE", "role"},
+             {"STATE", "state"},
+             {"FORWARDED", "forwarded"},
+             {"PASSED", "passed"},
+             {"PUNTED", "punted"},
+             {"DROPPED", "dropped"},
+             {"WHY", "why"}});
+  out << "flows  " << cell("/flows/now") << " of " << cell("/flows/capacity")
+      << "  started " << cell("/flows/started") << "  ended "
+      << cell("/flows/ended") << "  adopted " << cell("/flows/adopted")
+      << "\nnat    " << cell("/nat/sessions") << " sessions\npunts  "
+      << cell("/punts/total") << "  pending " << cell("/punts/pending")
+      << "\ndrops  " << cell("/drops/packets") << '\n';
+  for (const Json& reason : status.value("degraded", Json::array()))
+    out << "degraded: " << Cell(reason) << '\n';
+}
+
+absl::StatusOr<int> Status(Session& session) {
+  ASSIGN_OR_RETURN(const Json status, session.Get("/v1/status"));
+  session.Print(status, [&] { PrintStatus(session, status); });
+  return status.value("degraded", Json::array()).empty() ? kOk : kDegraded;
+}
+
+}  // namespace
+
+void AddStatus(CLI::App& app, Session& session) {
+  app.add_subcommand("status", "The edge on one page")->callback([&session] {
+    session.result = Status(session);
+  });
+}
+
+}  // namespace rampart::xdpctl

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/xdpctl/words.h"
+
+#include <CLI/CLI.hpp>
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "controller/base/status.h"
+
+namespace rampart::xdpctl {
+namespace {
+
+// The subcommand that `word` stands for; null if `app` has none.
+absl::StatusOr<const CLI::App*> FindSubcommand(const CLI::App& app,
+                                               const std::string& word) {
+  std::vector<std::string> names;
+  std::set<const CLI::App*> found;
+  std::vector<std::string> choices;
+  for (const CLI::App* sub :
+       app.get_subcommands([](const CLI::App*) { return true; })) {
+    std::vector<std::string> spellings = sub->get_aliases();
+    spellings.insert(spellings.begin(), sub->get_name());
+    names.push_back(sub->get_name());
+    for (const std::string& spelling : spellings) {
+      if (spelling == word) return sub;
+      if (spelling.starts_with(word) && found.insert(sub).second)
+        choices.push_back(sub->get_name());
+    }
+  }
+  if (found.size() == 1) return *found.begin();
+  if (names.empty()) return nullptr;
+  return absl::InvalidArgumentError(
+      found.empty() ? absl::StrCat("'", word, "': unknown; there are ",
+                                   absl::StrJoin(names, ", "))
+                    : absl::StrCat("'", word, "': ambiguous; it could be ",
+                                   absl::StrJoin(choices, ", ")));
+}
+
+// Whether `word` is an option of `app` or of what it falls through to whose
+// value is the next word.
+bool TakesNextWord(const CLI::App* app, const std::string& word) {
+  if (word.find('=') != std::string::npos) return false;
+  for (; app != nullptr; app = app->get_parent()) {
+    const CLI::Option* option = app->get_option_no_throw(word);
+    if (option != nullptr) return option->get_items_expected_min() > 0;
+  }
+  return false;
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<std::string>> CompleteWords(
+    const CLI::App& app, std::vector<std::string> words) {
+  const CLI::App* at = &app;
+  for (size_t i = 0; i < words.size(); ++i) {
+    if (words[i] == "--") break;
+    if (words[i].size() > 1 && words[i][0] == '-') {
+      if (TakesNextWord(at, words[i])) ++i;
+      continue;
+    }
+    ASSIGN_OR_RETURN(const CLI::App* sub, FindSubcommand(*at, words[i]));
+    if (sub == nullptr) break;
+    words[i] = sub->get_name();
+    at = sub;
+  }
+  return words;
+}
+
+bool FixDashes(std::string& word) {
+  // U+2012 to U+2015 (figure dash to horizontal bar), U+2212 (minus).
+  constexpr std::string_view kDashes[] = {"\u2012", "\u2013", "\u2014",
+                                          "\u2015", "\u2212"};
+  size_t end = 0;
+  bool typographic = false;
+  for (bool more = true; more;) {
+    more = false;
+    if (word.substr(end, 1) == "-") {
+      ++end;
+      more = true;
+    }
+    for (const std::string_view dash : kDashes) {
+      if (std::string_view(word).substr(end).starts_with(dash)) {
+        end += dash.size();
+        typographic = more = true;
+      }
+    }
+  }
+  if (!typographic) return false;
+  const std::string name = word.substr(end);
+  word = (name.size() > 1 ? "--" : "-") + name;
+  return true;
+}
+
+}  // namespace rampart::xdpctl

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// What people type instead of the full words.
+#ifndef RAMPART_TOOLS_XDPCTL_WORDS_H_
+#define RAMPART_TOOLS_XDPCTL_WORDS_H_
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace CLI {
+class App;
+}
+
+namespace rampart::xdpctl {
+
+// Completes unambiguous prefixes of subcommands ("ro g" is "route get").
+// Errors: InvalidArgument that lists the choices.
+absl::StatusOr<std::vector<std::string>> CompleteWords(
+    const CLI::App& app, std::vector<std::string> words);
+
+// Word processors turn "--" into a dash: "—json" and "–json" become "--json",
+// "–j" becomes "-j". Returns true if `word` was changed.
+bool FixDashes(std::string& word);
+
+}  // namespace rampart::xdpctl
+
+#endif  // RAMPART_TOOLS_XDPCTL_WORDS_H_
