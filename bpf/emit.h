@@ -16,7 +16,8 @@
 /* Whether and up to which size packets can leave through pkt->next_hop. */
 static __always_inline enum rp_verdict next_hop_stage(struct rp_pkt *pkt)
 {
-	const struct rp_next_hop *hop = bpf_map_lookup_elem(&rp_next_hops, &pkt->next_hop);
+	__u32 index = pkt->next_hop; /* Linux 6.1 takes no key from a function's argument */
+	const struct rp_next_hop *hop = bpf_map_lookup_elem(&rp_next_hops, &index);
 
 	if (!hop)
 		return rp_drop(pkt, RP_DROP_NEXT_HOP_INDEX);
