@@ -218,6 +218,8 @@ static __always_inline enum rp_verdict outer4(struct xdp_md *ctx, struct rp_pkt 
 
 	if (!ip || ip->version != 4)
 		return RP_PASS;
+	if (ip->ihl < 5 && address4_use(ip->daddr) & RP_ADDRESS_TUNNEL)
+		return rp_drop(pkt, RP_DROP_OUTER_IP_HEADER);
 	pkt->outer_family = 4;
 	if (ip->protocol == IPPROTO_UDP || ip->protocol == IPPROTO_GRE) {
 		if (ip->frag_off & bpf_htons(0x3fff))
@@ -262,6 +264,8 @@ static __always_inline enum rp_verdict outer6_gue(struct xdp_md *ctx, struct rp_
 	if (!peer)
 		return no_peer(pkt, address6_use(&ip->daddr),
 			       address6_use(&ip->saddr) & RP_ADDRESS_TUNNEL, RP_DROP_NO_PEER);
+	if (!pkt->limit)
+		return rp_drop(pkt, RP_DROP_OUTER_IP_HEADER);
 	return take_udp(ctx, pkt, peer, offset,
 			csum_words16((const __u32 *)&ip->saddr) +
 				csum_words16((const __u32 *)&ip->daddr));
@@ -274,6 +278,8 @@ static __always_inline enum rp_verdict outer6_gre(struct xdp_md *ctx, struct rp_
 	const struct rp_peer *peer;
 	struct rp_gre gre;
 
+	if (!pkt->limit)
+		return rp_drop(pkt, RP_DROP_OUTER_IP_HEADER);
 	RP_TRY(parse_gre(ctx, pkt, offset, &gre));
 	__builtin_memcpy(key.saddr, &ip->saddr, 16);
 	__builtin_memcpy(key.daddr, &ip->daddr, 16);
@@ -334,9 +340,7 @@ static __always_inline enum rp_verdict outer6(struct xdp_md *ctx, struct rp_pkt 
 
 	end = pkt->outer + sizeof(*ip) + bpf_ntohs(ip->payload_len);
 	pkt->outer_ecn = (((__u8 *)ip)[1] >> 4) & 3;
-	if (end > pkt->limit) /* reported by what is behind it: a length that does not fit */
-		end = 0;
-	pkt->limit = end;
+	pkt->limit = end <= pkt->limit ? end : 0; /* 0: refused once it is known to be ours */
 	return next == IPPROTO_GRE ? outer6_gre(ctx, pkt, ip, offset)
 				   : outer6_gue(ctx, pkt, ip, offset);
 }

@@ -32,9 +32,10 @@ const Clock& Clock::Real() {
 }
 
 uint32_t ToTicks(absl::Duration duration) {
-  const int64_t ns = absl::ToInt64Nanoseconds(duration);
-  return static_cast<uint32_t>(std::clamp<int64_t>(
-      (ns + kTickNanoseconds - 1) / kTickNanoseconds, 1, int64_t{1} << 31));
+  // Clamped before any arithmetic: a duration may be infinite.
+  const int64_t ns = std::clamp<int64_t>(absl::ToInt64Nanoseconds(duration), 1,
+                                         kTickNanoseconds << 31);
+  return static_cast<uint32_t>((ns + kTickNanoseconds - 1) / kTickNanoseconds);
 }
 
 absl::Duration FromTicks(uint32_t ticks) {

@@ -22,7 +22,8 @@ class Clock {
   static const Clock& Real();
 };
 
-// Ticks in `duration`, rounded up; at least 1.
+// Ticks in `duration`, rounded up; at least 1, at most 2^31 (ages are told from
+// wrapped differences).
 uint32_t ToTicks(absl::Duration duration);
 absl::Duration FromTicks(uint32_t ticks);
 

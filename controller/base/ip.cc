@@ -4,11 +4,12 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
+#include <optional>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "controller/base/status.h"
+#include "controller/base/text.h"
 
 namespace rampart {
 namespace {
@@ -16,8 +17,23 @@ namespace {
 constexpr uint8_t kMappedPrefix[12] = {0, 0, 0, 0, 0,    0,
                                        0, 0, 0, 0, 0xff, 0xff};
 
-absl::string_view Abseil(std::string_view text) {
-  return absl::string_view(text.data(), text.size());
+// The length of a prefix as people write it: digits only.
+std::optional<int> ParseLength(std::string_view text, int max) {
+  int length = 0;
+  if (text.empty() || text.size() > 3 || (text.size() > 1 && text[0] == '0'))
+    return std::nullopt;
+  for (const char c : text) {
+    if (c < '0' || c > '9') return std::nullopt;
+    length = 10 * length + (c - '0');
+  }
+  if (length > max) return std::nullopt;
+  return length;
+}
+
+absl::Status NotACidr(std::string_view text) {
+  return absl::InvalidArgumentError(absl::StrCat(
+      Quoted(text),
+      " is not a CIDR; write one such as 10.1.0.0/16 or 2001:db8::/32"));
 }
 
 }  // namespace
@@ -45,12 +61,20 @@ IpAddress IpAddress::FromMapped(const uint8_t (&bytes)[16]) {
 
 absl::StatusOr<IpAddress> IpAddress::Parse(std::string_view text) {
   const std::string copy(text);
+  // inet_pton() would stop at a NUL and take what is before it.
+  const bool whole = copy.find('\0') == std::string::npos;
   uint32_t v4;
-  if (inet_pton(AF_INET, copy.c_str(), &v4) == 1) return V4(v4);
+  if (whole && inet_pton(AF_INET, copy.c_str(), &v4) == 1) return V4(v4);
   uint8_t v6[16];
-  if (inet_pton(AF_INET6, copy.c_str(), v6) == 1) return V6(v6);
-  return absl::InvalidArgumentError(absl::StrCat(
-      "\"", copy, "\" is not an IP address such as 192.0.2.1 or 2001:db8::1"));
+  if (!whole || inet_pton(AF_INET6, copy.c_str(), v6) != 1)
+    return absl::InvalidArgumentError(absl::StrCat(
+        Quoted(text),
+        " is not an IP address; write one such as 192.0.2.1 or 2001:db8::1"));
+  const IpAddress mapped = FromMapped(v6);
+  if (mapped.is_v4())
+    return absl::InvalidArgumentError(absl::StrCat(
+        Quoted(text), " is an IPv4-mapped address; write ", mapped.ToString()));
+  return V6(v6);
 }
 
 uint32_t IpAddress::v4() const {
@@ -92,8 +116,11 @@ bool IpAddress::IsLinkLocal() const {
 }
 
 bool IpAddress::IsMartian() const {
-  if (is_v4()) return bytes_[0] == 0 || bytes_[0] == 127 || bytes_[0] >= 224;
-  return IsUnspecified() || IsLoopback() || IsMulticast();
+  if (is_v4())
+    return bytes_[0] == 0 || bytes_[0] == 127 || bytes_[0] >= 224 ||
+           IsLinkLocal();
+  return IsUnspecified() || IsLoopback() || IsMulticast() || IsLinkLocal() ||
+         std::memcmp(bytes_.data(), kMappedPrefix, sizeof(kMappedPrefix)) == 0;
 }
 
 std::string IpAddress::ToString() const {
@@ -121,21 +148,16 @@ absl::StatusOr<Prefix> Prefix::Parse(std::string_view text) {
   const size_t slash = text.find('/');
   const absl::StatusOr<IpAddress> address =
       IpAddress::Parse(text.substr(0, slash));
-  int length = address.ok() ? address->bits() : 0;
-  if (!address.ok() ||
-      (slash != std::string_view::npos &&
-       (!absl::SimpleAtoi(Abseil(text.substr(slash + 1)), &length) ||
-        length < 0 || length > address->bits()))) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("\"", Abseil(text),
-                     "\" is not a CIDR such as 10.1.0.0/16 or 2001:db8::/32"));
-  }
-  Prefix result(*address, length);
-  if (result.address() != *address) {
+  if (!address.ok()) return NotACidr(text);
+  if (slash == std::string_view::npos) return Prefix(*address, address->bits());
+  const std::optional<int> length =
+      ParseLength(text.substr(slash + 1), address->bits());
+  if (!length) return NotACidr(text);
+  const Prefix result(*address, *length);
+  if (result.address() != *address)
     return absl::InvalidArgumentError(absl::StrCat(
-        "\"", Abseil(text), "\" has bits set behind its length; write ",
+        Quoted(text), " has bits set behind its length; write ",
         result.ToString(), " or ", address->ToString(), "/", address->bits()));
-  }
   return result;
 }
 

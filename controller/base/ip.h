@@ -26,7 +26,8 @@ class IpAddress {
   // From 16 bytes as in maps/: IPv6, or IPv4 as ::ffff:a.b.c.d.
   static IpAddress FromMapped(const uint8_t (&bytes)[16]);
   // Errors: InvalidArgument that quotes `text`. Accepts no zone, no port, no
-  // IPv4 shorthand ("10.1").
+  // IPv4 shorthand ("10.1"), no IPv4-mapped address: 16 bytes in maps/ say IPv4
+  // that way.
   static absl::StatusOr<IpAddress> Parse(std::string_view text);
 
   Family family() const { return family_; }
@@ -46,8 +47,9 @@ class IpAddress {
   bool IsMulticast() const;
   bool IsLinkLocal() const;
   // Never a valid source or destination of forwarded unicast (RFC 1122 section
-  // 3.2.1.3, RFC 4291 section 2.5): unspecified, 0/8, loopback, multicast,
-  // 240/4 and limited broadcast.
+  // 3.2.1.3, RFC 3927 section 2.7, RFC 4291 section 2.5): unspecified, 0/8,
+  // loopback, link-local, multicast, 240/4 and limited broadcast, IPv4-mapped.
+  // The data plane judges alike.
   bool IsMartian() const;
 
   std::string ToString() const;
