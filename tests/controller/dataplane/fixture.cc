@@ -10,6 +10,7 @@
 #include <net/if.h>
 #include <netinet/ip.h>
 #include <netinet/udp.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
@@ -22,9 +23,10 @@ namespace rampart {
 namespace {
 
 uint16_t Checksum(const void* data, size_t length) {
-  const auto* words = static_cast<const uint16_t*>(data);
+  std::vector<uint16_t> words(length / 2);
+  std::memcpy(words.data(), data, length);
   uint32_t sum = 0;
-  for (size_t i = 0; i < length / 2; ++i) sum += words[i];
+  for (const uint16_t word : words) sum += word;
   while (sum >> 16) sum = (sum & 0xffff) + (sum >> 16);
   return static_cast<uint16_t>(~sum);
 }
@@ -101,14 +103,18 @@ DeviceConfig Access(const std::string& name, XdpMode mode) {
   return device;
 }
 
-void SendFrame(const std::string& device, const std::vector<uint8_t>& frame) {
+void SendFrame(const std::string& device, const std::vector<uint8_t>& frame,
+               int count) {
   const UniqueFd fd(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
   sockaddr_ll to = {};
   to.sll_family = AF_PACKET;
   to.sll_ifindex = static_cast<int>(if_nametoindex(device.c_str()));
-  ASSERT_EQ(sendto(fd.get(), frame.data(), frame.size(), 0,
-                   reinterpret_cast<const sockaddr*>(&to), sizeof(to)),
-            static_cast<ssize_t>(frame.size()));
+  for (int i = 0; i < count; ++i) {
+    ASSERT_EQ(sendto(fd.get(), frame.data(), frame.size(), 0,
+                     reinterpret_cast<const sockaddr*>(&to), sizeof(to)),
+              static_cast<ssize_t>(frame.size()));
+    if (i % 50 == 49) poll(nullptr, 0, 1);  // veth has room for 256 frames
+  }
 }
 
 std::vector<uint8_t> Udp4(size_t payload) {

@@ -46,8 +46,9 @@ rp_device EntryOf(const std::string& device);
 DeviceConfig Uplink(const std::string& name, XdpMode mode = XdpMode::kAuto);
 DeviceConfig Access(const std::string& name, XdpMode mode = XdpMode::kAuto);
 
-// Puts one frame on the wire at `device`.
-void SendFrame(const std::string& device, const std::vector<uint8_t>& frame);
+// Puts a frame on the wire at `device`, `count` times.
+void SendFrame(const std::string& device, const std::vector<uint8_t>& frame,
+               int count = 1);
 // A UDP packet 10.1.0.5:4242 -> 198.51.100.10:53 with `payload` zero bytes.
 std::vector<uint8_t> Udp4(size_t payload);
 

@@ -61,8 +61,22 @@ class PuntPathTest : public DataPlaneTest {
       }
       return punts.size() >= count;
     })) << "got "
-        << punts.size() << " of " << count;
+        << punts.size() << " of " << count << "; " << Outcomes();
     return punts;
+  }
+  // What became of packets, for messages.
+  std::string Outcomes() const {
+    std::string text;
+    const auto counters = edge_->ReadCounters();
+    for (const DeviceCounters& device : *counters) {
+      for (size_t i = 0; i < device.outcomes.size(); ++i) {
+        if (device.outcomes[i].packets == 0) continue;
+        text += "slot " + std::to_string(device.slot) + " outcome " +
+                std::to_string(i) + ": " +
+                std::to_string(device.outcomes[i].packets) + " ";
+      }
+    }
+    return text;
   }
   bool Readable() const {
     pollfd waiting = {.fd = edge_->punt_fd(), .events = POLLIN, .revents = 0};
@@ -197,6 +211,16 @@ TEST_F(PuntPathTest, ADeviceThatVanishesDoesNotKeepTheDescriptorReadable) {
     EXPECT_THAT(Read(0), IsEmpty());
     return !Readable();
   }));
+}
+
+TEST_F(PuntPathTest, ADeviceMayBeDownWhenItIsAttached) {
+  MakeVeth("ac0");
+  Shell("ip link set ac0 down");
+  ASSERT_TRUE(edge_->OpenPuntPath("rptap").ok());
+  AttachAccess("ac0", XdpMode::kAuto);
+  Shell("ip link set ac0 up");
+  SendFrame("ac0p", FrameTo("ac0", Udp4(64)));
+  EXPECT_THAT(Read(1), SizeIs(1));
 }
 
 TEST_F(PuntPathTest, RefusesWhatIsNotAnIpPacket) {
