@@ -27,8 +27,8 @@ int DecidingRule(const std::vector<PolicyRule>& rules, const PolicyFlow& flow) {
   for (size_t i = 0; i < rules.size(); ++i) {
     const PolicyMatch& match = rules[i].match;
     bool excluded = false;
-    if (match.vnet != "" && match.vnet != flow.vnet) excluded = true;
-    if (match.tunnel != "" && match.tunnel != flow.tunnel) excluded = true;
+    if (!match.vnet.empty() && match.vnet != flow.vnet) excluded = true;
+    if (!match.tunnel.empty() && match.tunnel != flow.tunnel) excluded = true;
     if (match.protocol) {
       const bool icmp = flow.protocol == 1 || flow.protocol == 58;
       if (*match.protocol == 1 ? !icmp : *match.protocol != flow.protocol)

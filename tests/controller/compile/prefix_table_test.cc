@@ -28,9 +28,9 @@ TEST(PrefixTableTest, TheLongestPrefixWinsInEachFamily) {
     const char* address;
     int expected;
   } cases[] = {
-      {"10.1.2.3", 32},       {"10.1.2.4", 16},   {"10.2.0.1", 1},
-      {"2001:db8::1", 33},    {"2001:db9::1", 2}, {"::ffff:10.1.2.3", 2},
-      {"255.255.255.255", 1}, {"ffff::ffff", 2},
+      {"10.1.2.3", 32},    {"10.1.2.4", 16},   {"10.2.0.1", 1},
+      {"2001:db8::1", 33}, {"2001:db9::1", 2}, {"255.255.255.255", 1},
+      {"ffff::ffff", 2},
   };
   for (const auto& c : cases)
     EXPECT_EQ(*table.Find(Ip(c.address)), c.expected) << c.address;

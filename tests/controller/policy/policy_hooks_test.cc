@@ -85,73 +85,71 @@ PolicyMatch With(void (*fill)(PolicyMatch& match)) {
   return match;
 }
 
+const MatchCase kMatchCases[] = {
+    {"an empty match is any flow", {}, WebFlow(), true},
+    {"vnet", With([](auto& m) { m.vnet = "frankfurt"; }), WebFlow(), true},
+    {"other vnet", With([](auto& m) { m.vnet = "sydney"; }), WebFlow(), false},
+    {"tunnel", With([](auto& m) { m.tunnel = "fra"; }), WebFlow(), true},
+    {"other tunnel", With([](auto& m) { m.tunnel = "fr"; }), WebFlow(), false},
+    {"protocol", With([](auto& m) { m.protocol = 6; }), WebFlow(), true},
+    {"other protocol", With([](auto& m) { m.protocol = 17; }), WebFlow(),
+     false},
+    {"icmp is ICMP", With([](auto& m) { m.protocol = 1; }), PingFlow(), true},
+    {"icmp is ICMPv6 too", With([](auto& m) { m.protocol = 1; }), Ping6Flow(),
+     true},
+    {"58 is only ICMPv6", With([](auto& m) { m.protocol = 58; }), PingFlow(),
+     false},
+    {"protocol 0 is a protocol", With([](auto& m) { m.protocol = 0; }),
+     WebFlow(), false},
+    {"source", With([](auto& m) { m.sources = {Cidr("10.1.0.0/16")}; }),
+     WebFlow(), true},
+    {"other source", With([](auto& m) { m.sources = {Cidr("10.2.0.0/16")}; }),
+     WebFlow(), false},
+    {"one of two sources", With([](auto& m) {
+       m.sources = {Cidr("10.2.0.0/16"), Cidr("10.1.0.5/32")};
+     }),
+     WebFlow(), true},
+    {"the source is no destination",
+     With([](auto& m) { m.destinations = {Cidr("10.1.0.0/16")}; }), WebFlow(),
+     false},
+    {"all of IPv6 holds no IPv4",
+     With([](auto& m) { m.destinations = {Cidr("::/0")}; }), WebFlow(), false},
+    {"all of IPv6", With([](auto& m) { m.destinations = {Cidr("::/0")}; }),
+     Ping6Flow(), true},
+    {"port", With([](auto& m) {
+       m.destination_ports = {{80, 80}, {443, 443}};
+     }),
+     WebFlow(), true},
+    {"first and last port belong to the range", With([](auto& m) {
+       m.destination_ports = {{443, 444}};
+       m.source_ports = {{39999, 40000}};
+     }),
+     WebFlow(), true},
+    {"other port", With([](auto& m) {
+       m.destination_ports = {{80, 442}};
+     }),
+     WebFlow(), false},
+    {"source and destination ports are two things", With([](auto& m) {
+       m.source_ports = {{443, 443}};
+     }),
+     WebFlow(), false},
+    {"an ICMP identifier is no port", With([](auto& m) {
+       m.source_ports = {{443, 443}};
+     }),
+     PingFlow(), false},
+    {"nor is its absence port 0", With([](auto& m) {
+       m.destination_ports = {{0, 65535}};
+     }),
+     PingFlow(), false},
+    {"one part of two fails", With([](auto& m) {
+       m.protocol = 6;
+       m.vnet = "sydney";
+     }),
+     WebFlow(), false},
+};
+
 TEST(PolicyHooksTest, EveryPartOfAMatchMustHold) {
-  const MatchCase cases[] = {
-      {"an empty match is any flow", {}, WebFlow(), true},
-      {"vnet", With([](auto& m) { m.vnet = "frankfurt"; }), WebFlow(), true},
-      {"other vnet", With([](auto& m) { m.vnet = "sydney"; }), WebFlow(),
-       false},
-      {"tunnel", With([](auto& m) { m.tunnel = "fra"; }), WebFlow(), true},
-      {"other tunnel", With([](auto& m) { m.tunnel = "fr"; }), WebFlow(),
-       false},
-      {"protocol", With([](auto& m) { m.protocol = 6; }), WebFlow(), true},
-      {"other protocol", With([](auto& m) { m.protocol = 17; }), WebFlow(),
-       false},
-      {"icmp is ICMP", With([](auto& m) { m.protocol = 1; }), PingFlow(), true},
-      {"icmp is ICMPv6 too", With([](auto& m) { m.protocol = 1; }), Ping6Flow(),
-       true},
-      {"58 is only ICMPv6", With([](auto& m) { m.protocol = 58; }), PingFlow(),
-       false},
-      {"protocol 0 is a protocol", With([](auto& m) { m.protocol = 0; }),
-       WebFlow(), false},
-      {"source", With([](auto& m) { m.sources = {Cidr("10.1.0.0/16")}; }),
-       WebFlow(), true},
-      {"other source", With([](auto& m) { m.sources = {Cidr("10.2.0.0/16")}; }),
-       WebFlow(), false},
-      {"one of two sources", With([](auto& m) {
-         m.sources = {Cidr("10.2.0.0/16"), Cidr("10.1.0.5/32")};
-       }),
-       WebFlow(), true},
-      {"the source is no destination",
-       With([](auto& m) { m.destinations = {Cidr("10.1.0.0/16")}; }), WebFlow(),
-       false},
-      {"all of IPv6 holds no IPv4",
-       With([](auto& m) { m.destinations = {Cidr("::/0")}; }), WebFlow(),
-       false},
-      {"all of IPv6", With([](auto& m) { m.destinations = {Cidr("::/0")}; }),
-       Ping6Flow(), true},
-      {"port", With([](auto& m) {
-         m.destination_ports = {{80, 80}, {443, 443}};
-       }),
-       WebFlow(), true},
-      {"first and last port belong to the range", With([](auto& m) {
-         m.destination_ports = {{443, 444}};
-         m.source_ports = {{39999, 40000}};
-       }),
-       WebFlow(), true},
-      {"other port", With([](auto& m) {
-         m.destination_ports = {{80, 442}};
-       }),
-       WebFlow(), false},
-      {"source and destination ports are two things", With([](auto& m) {
-         m.source_ports = {{443, 443}};
-       }),
-       WebFlow(), false},
-      {"an ICMP identifier is no port", With([](auto& m) {
-         m.source_ports = {{443, 443}};
-       }),
-       PingFlow(), false},
-      {"nor is its absence port 0", With([](auto& m) {
-         m.destination_ports = {{0, 65535}};
-       }),
-       PingFlow(), false},
-      {"one part of two fails", With([](auto& m) {
-         m.protocol = 6;
-         m.vnet = "sydney";
-       }),
-       WebFlow(), false},
-  };
-  for (const MatchCase& c : cases) {
+  for (const MatchCase& c : kMatchCases) {
     const bool allowed =
         Decide({Rule("r", c.match)}, c.flow).action == Action::kAllow;
     EXPECT_EQ(allowed, c.matches) << c.why;
@@ -264,6 +262,7 @@ TEST(PolicyHooksTest, RandomRulesAndFlowsAgreeWithTheOracle) {
   std::vector<int> decided(9);
   for (int set = 0; set < 300; ++set) {
     std::vector<PolicyRule> rules;
+    rules.reserve(8);
     for (int i = 0; i < 8; ++i)
       rules.push_back(Rule(absl::StrCat(i), random.Match(),
                            static_cast<PolicyAction>(i % 3)));
