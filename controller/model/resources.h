@@ -25,6 +25,7 @@ struct Vnet {
   // most one per family. Empty: see RouterAddress() in compile/.
   std::vector<IpAddress> router;
   int line = 0;
+  friend bool operator==(const Vnet&, const Vnet&) = default;
 };
 
 enum class TunnelType { kGue, kGre, kInterface };
@@ -35,6 +36,7 @@ struct PeerKey {
   uint8_t key_id = 0;
   std::string key_file;
   std::vector<uint8_t> secret;
+  friend bool operator==(const PeerKey&, const PeerKey&) = default;
 };
 
 struct Peer {
@@ -47,6 +49,7 @@ struct Peer {
   bool checksum = false;              // gre: checksum both ways
   bool sequence = false;              // gre: sequence numbers both ways
   int line = 0;
+  friend bool operator==(const Peer&, const Peer&) = default;
 };
 
 struct Tunnel {
@@ -61,6 +64,7 @@ struct Tunnel {
   std::string device;           // interface
   std::vector<Prefix> sources;  // allowed sources beside those routed here
   int line = 0;
+  friend bool operator==(const Tunnel&, const Tunnel&) = default;
 };
 
 struct Route {
@@ -71,6 +75,7 @@ struct Route {
   std::string tunnel;  // kTunnel
   std::string pool;    // kInternet; default "default"
   int line = 0;
+  friend bool operator==(const Route&, const Route&) = default;
 };
 
 struct PortRange {
@@ -89,6 +94,7 @@ struct PolicyMatch {
   std::vector<Prefix> destinations;
   std::vector<PortRange> source_ports;
   std::vector<PortRange> destination_ports;
+  friend bool operator==(const PolicyMatch&, const PolicyMatch&) = default;
 };
 
 enum class PolicyAction { kAllow, kDeny, kReject };
@@ -98,6 +104,7 @@ struct PolicyRule {
   PolicyMatch match;
   PolicyAction action = PolicyAction::kDeny;
   int line = 0;
+  friend bool operator==(const PolicyRule&, const PolicyRule&) = default;
 };
 
 struct Tenant {
@@ -109,6 +116,7 @@ struct Tenant {
   std::vector<Route> routes;
   std::vector<PolicyRule> policies;  // in order; the first match decides
   int line = 0;
+  friend bool operator==(const Tenant&, const Tenant&) = default;
 };
 
 struct Resources {

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "controller/model/mistakes.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+
+namespace rampart {
+namespace {
+
+constexpr size_t kShownMax = 1000;
+
+}  // namespace
+
+void Mistakes::Add(int line, std::string_view what) {
+  if (count_++ < kShownMax) mistakes_.push_back({line, std::string(what)});
+}
+
+absl::Status Mistakes::ToStatus() const {
+  if (count_ == 0) return absl::OkStatus();
+  std::vector<Mistake> sorted = mistakes_;
+  std::stable_sort(
+      sorted.begin(), sorted.end(),
+      [](const Mistake& a, const Mistake& b) { return a.line < b.line; });
+  std::string text;
+  for (const Mistake& mistake : sorted) {
+    if (!text.empty()) text += '\n';
+    if (!file_.empty()) absl::StrAppend(&text, file_, ":");
+    if (mistake.line > 0) absl::StrAppend(&text, mistake.line, ":");
+    if (!text.empty() && text.back() == ':') text += ' ';
+    text += mistake.what;
+  }
+  if (count_ > sorted.size())
+    absl::StrAppend(&text, "\n", file_, ": ", count_ - sorted.size(),
+                    " more mistakes; correct these first");
+  return absl::InvalidArgumentError(text);
+}
+
+}  // namespace rampart

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "controller/model/read.h"
+
+#include <netinet/in.h>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "controller/base/text.h"
+#include "controller/model/words.h"
+
+namespace rampart {
+namespace {
+
+constexpr size_t kKeysMax = 2;
+constexpr std::string_view kInternet = "internet";
+constexpr std::string_view kBlackhole = "blackhole";
+
+bool IsReserved(std::string_view tunnel) {
+  return tunnel == kInternet || tunnel == kBlackhole;
+}
+
+// More than one value per family is one too many.
+void CheckRouters(Fields& fields, const std::vector<IpAddress>& routers) {
+  for (const Family family : {Family::kV4, Family::kV6}) {
+    const auto count =
+        std::count_if(routers.begin(), routers.end(),
+                      [&](const IpAddress& a) { return a.family() == family; });
+    if (count > 1)
+      fields.Mistake("router", absl::StrCat("has ", count, " addresses of IPv",
+                                            static_cast<int>(family),
+                                            "; write at most one per family"));
+  }
+}
+
+void ReadKey(Fields& fields, Auth auth, Peer& peer) {
+  PeerKey key;
+  // Only profile mac carries the id in its packets.
+  if (auth == Auth::kMac) fields.Require("key_id");
+  fields.Read("key_id", WholeNumber<uint8_t>(0, 255), key.key_id);
+  fields.Required("key_file", ParsePath, key.key_file);
+  if (fields.ok()) peer.keys.push_back(std::move(key));
+}
+
+void CheckKeys(Fields& fields, const Peer& peer) {
+  if (peer.keys.empty() && fields.ok())
+    fields.Mistake("keys", "holds no key; write one, or two while they roll");
+  if (peer.keys.size() > kKeysMax)
+    fields.Mistake("keys", absl::StrCat("holds ", peer.keys.size(),
+                                        " keys; write at most two"));
+  if (peer.auth == Auth::kMac && peer.keys.size() == kKeysMax &&
+      peer.keys[0].key_id == peer.keys[1].key_id)
+    fields.Mistake("keys", "has the same key_id twice; give each key its own");
+}
+
+void ReadKeys(Fields& fields, Peer& peer) {
+  const bool direct = fields.Has("key_id") || fields.Has("key_file");
+  const bool list = fields.Has("keys");
+  if (peer.auth == Auth::kNone || peer.auth == Auth::kGreKey) {
+    if (direct || list)
+      fields.Mistake(list                     ? "keys"
+                     : fields.Has("key_file") ? "key_file"
+                                              : "key_id",
+                     absl::StrCat("auth ", Abseil(WordOf(kAuths, peer.auth)),
+                                  " has no key; leave it out, or write auth "
+                                  "mac or cookie"));
+    return;
+  }
+  if (direct && list) {
+    fields.Mistake("keys",
+                   "stands beside key_id or key_file; write either one");
+  } else if (list) {
+    fields.ReadMaps("keys", "key",
+                    [&](Fields& key) { ReadKey(key, peer.auth, peer); });
+    CheckKeys(fields, peer);
+  } else {
+    ReadKey(fields, peer.auth, peer);
+  }
+}
+
+void ReadGuePeer(Fields& fields, Peer& peer) {
+  std::optional<Auth> auth = peer.auth;
+  if (fields.Has("auth")) auth.reset();
+  fields.Read("auth", OneOf(kAuths), auth);
+  if (auth) {
+    peer.auth = *auth;
+    ReadKeys(fields, peer);
+  } else {
+    fields.Ignore({"keys", "key_id", "key_file"});
+  }
+  fields.Read("variant", WholeNumber<int>(0, 1), peer.variant);
+  fields.Read("accept_zero_checksum", OneOf(kBooleans),
+              peer.accept_zero_checksum);
+  if (peer.variant != 0 && peer.auth != Auth::kNone && fields.ok())
+    fields.Mistake("variant",
+                   "1 has no room for authentication; write auth: none, or "
+                   "leave variant out");
+  if (peer.accept_zero_checksum && peer.remote.is_v4() && fields.ok())
+    fields.Mistake("accept_zero_checksum",
+                   "is about UDP over IPv6, and remote is IPv4; leave it out");
+}
+
+void ReadGrePeer(Fields& fields, Peer& peer) {
+  if (fields.Has("key")) {
+    uint32_t key = 0;
+    fields.Read("key", WholeNumber<uint32_t>(0, UINT32_MAX), key);
+    peer.gre_key = key;
+  }
+  fields.Read("checksum", OneOf(kBooleans), peer.checksum);
+  fields.Read("sequence", OneOf(kBooleans), peer.sequence);
+}
+
+void ReadPeers(Fields& fields, Tunnel& tunnel) {
+  const bool gue = tunnel.type == TunnelType::kGue;
+  const size_t before = tunnel.peers.size();
+  bool all_ok = true;
+  fields.Require("peers");
+  fields.ReadMaps("peers", gue ? "gue peer" : "gre peer", [&](Fields& item) {
+    Peer peer;
+    peer.line = item.line();
+    item.Required("remote", ParseUnicast, peer.remote);
+    gue ? ReadGuePeer(item, peer) : ReadGrePeer(item, peer);
+    all_ok = all_ok && item.ok();
+    if (item.ok()) tunnel.peers.push_back(std::move(peer));
+  });
+  if (tunnel.peers.size() == before && all_ok && fields.ok())
+    fields.Mistake("peers", "holds no peer; write at least one");
+}
+
+bool HasPorts(uint8_t protocol) {
+  return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP;
+}
+
+PolicyMatch ReadMatch(Fields& fields) {
+  PolicyMatch match;
+  fields.Read("vnet", ParseName, match.vnet);
+  fields.Read("tunnel", ParseName, match.tunnel);
+  fields.Read("protocol", ParseRuleProtocol, match.protocol);
+  fields.ReadList("sources", Prefix::Parse, match.sources);
+  fields.ReadList("destinations", Prefix::Parse, match.destinations);
+  fields.ReadList("source_ports", ParsePorts, match.source_ports);
+  fields.ReadList("destination_ports", ParsePorts, match.destination_ports);
+  const bool ports =
+      !match.source_ports.empty() || !match.destination_ports.empty();
+  if (ports && match.protocol && !HasPorts(*match.protocol))
+    fields.Mistake("protocol",
+                   absl::StrCat(RuleProtocolToString(*match.protocol),
+                                " never matches together with ports; write "
+                                "tcp or udp, or leave the ports out"));
+  return match;
+}
+
+}  // namespace
+
+Vnet ReadVnet(Fields& fields) {
+  Vnet vnet;
+  vnet.line = fields.line();
+  fields.Required("name", ParseName, vnet.name);
+  fields.Required("vni", ParseVni, vnet.vni);
+  fields.Read("default", OneOf(kBooleans), vnet.is_default);
+  fields.Read("comment", ParseText, vnet.comment);
+  fields.ReadList("router", ParseUnicast, vnet.router);
+  CheckRouters(fields, vnet.router);
+  return vnet;
+}
+
+Tunnel ReadTunnel(Fields& fields, Ids ids) {
+  Tunnel tunnel;
+  tunnel.line = fields.line();
+  if (ids == Ids::kAccepted)
+    fields.Read("id", WholeNumber<uint32_t>(0, UINT32_MAX), tunnel.id);
+  fields.Required("name", ParseName, tunnel.name);
+  if (IsReserved(tunnel.name))
+    fields.Mistake("name", absl::StrCat(Quoted(tunnel.name),
+                                        " is where routes may lead without a "
+                                        "tunnel; write another name"));
+  std::optional<TunnelType> type;
+  fields.Required("type", OneOf(kTunnelTypes), type);
+  fields.Read("vnet", ParseName, tunnel.vnet);
+  fields.ReadList("sources", Prefix::Parse, tunnel.sources);
+  if (!type) {
+    fields.Ignore({"edge", "device", "peers"});
+    return tunnel;
+  }
+  tunnel.type = *type;
+  if (tunnel.type == TunnelType::kInterface) {
+    fields.Required("edge", ParseName, tunnel.edge);
+    fields.Required("device", ParseDevice, tunnel.device);
+  } else {
+    ReadPeers(fields, tunnel);
+  }
+  return tunnel;
+}
+
+Route ReadRoute(Fields& fields) {
+  Route route;
+  route.line = fields.line();
+  std::string via;
+  fields.Read("vnet", ParseName, route.vnet);
+  fields.Required("cidr", Prefix::Parse, route.cidr);
+  fields.Required("via", ParseName, via);
+  if (via == kInternet) {
+    route.kind = Route::Kind::kInternet;
+    route.pool = "default";
+    fields.Read("pool", ParseName, route.pool);
+    return route;
+  }
+  if (fields.Has("pool") && !via.empty())
+    fields.Mistake("pool", absl::StrCat("route via ", Quoted(via),
+                                        " uses no pool; leave it out, or "
+                                        "write via: internet"));
+  if (via == kBlackhole)
+    route.kind = Route::Kind::kBlackhole;
+  else
+    route.tunnel = std::move(via);
+  return route;
+}
+
+PolicyRule ReadPolicyRule(Fields& fields) {
+  PolicyRule rule;
+  rule.line = fields.line();
+  fields.Required("name", ParseName, rule.name);
+  fields.ReadMap("match",
+                 [&](Fields& match) { rule.match = ReadMatch(match); });
+  fields.Required("action", OneOf(kPolicyActions), rule.action);
+  return rule;
+}
+
+Tenant ReadTenant(Fields& fields, Ids ids) {
+  Tenant tenant;
+  tenant.line = fields.line();
+  if (ids == Ids::kAccepted)
+    fields.Read("id", WholeNumber<uint32_t>(0, UINT32_MAX), tenant.id);
+  fields.Required("name", ParseName, tenant.name);
+  fields.ReadMaps("vnets", "vnet", [&](Fields& item) {
+    tenant.vnets.push_back(ReadVnet(item));
+  });
+  fields.ReadMaps("tunnels", "tunnel", [&](Fields& item) {
+    tenant.tunnels.push_back(ReadTunnel(item, ids));
+  });
+  // A route without its CIDR would only cause mistakes that nobody made.
+  fields.ReadMaps("routes", "route", [&](Fields& item) {
+    Route route = ReadRoute(item);
+    if (item.ok()) tenant.routes.push_back(std::move(route));
+  });
+  fields.ReadMaps("policies", "policy", [&](Fields& item) {
+    tenant.policies.push_back(ReadPolicyRule(item));
+  });
+  return tenant;
+}
+
+}  // namespace rampart
