@@ -77,7 +77,7 @@ class TunnelFlowTest : public ProgramTest,
  protected:
   void SetUp() override {
     ProgramTest::SetUp();
-    if (IsSkipped()) return;
+    if (IsSkipped() || HasFatalFailure()) return;
     const auto& [form, outer_v4, inner_v4, talk] = GetParam();
     tunnel_ = TunnelOf(form, outer_v4);
     ends_ = Ends(inner_v4);

@@ -256,6 +256,11 @@ rp_peer PeerOf(const Tunnel& t) {
 }
 
 void PutPeer(const Programs& programs, const Tunnel& t) {
+  PutPeerEntry(programs, t, PeerOf(t));
+}
+
+void PutPeerEntry(const Programs& programs, const Tunnel& t,
+                  const rp_peer& peer) {
   const int kind = !IsPlainGre(t) ? RP_PEER_GUE
                    : t.gre_key    ? RP_PEER_GRE_KEY
                                   : RP_PEER_GRE;
@@ -265,14 +270,14 @@ void PutPeer(const Programs& programs, const Tunnel& t) {
     key.daddr = t.edge.v4();
     key.gre_key = htonl(t.gre_key.value_or(0));
     key.kind = static_cast<uint8_t>(kind);
-    programs.Put("rp_peers4", key, PeerOf(t));
+    programs.Put("rp_peers4", key, peer);
   } else {
     rp_peer6_key key = {};
     t.peer.CopyTo16(key.saddr);
     t.edge.CopyTo16(key.daddr);
     key.gre_key = htonl(t.gre_key.value_or(0));
     key.kind = static_cast<uint8_t>(kind);
-    programs.Put("rp_peers6", key, PeerOf(t));
+    programs.Put("rp_peers6", key, peer);
   }
 }
 

@@ -66,8 +66,11 @@ rp_next_hop LinkNextHop(uint32_t slot, bool inner_v4, uint16_t mtu,
                         int vlans = 0);
 rp_next_hop DropNextHop(uint16_t reason);
 
-void PutPeer(const Programs& programs, const Tunnel& tunnel);
 rp_peer PeerOf(const Tunnel& tunnel);
+void PutPeer(const Programs& programs, const Tunnel& tunnel);
+// `peer` under the key of `tunnel`.
+void PutPeerEntry(const Programs& programs, const Tunnel& tunnel,
+                  const rp_peer& peer);
 
 // The forward direction; the reverse one follows.
 struct Flow {

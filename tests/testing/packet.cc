@@ -7,9 +7,6 @@
 namespace rampart::testing {
 namespace {
 
-constexpr uint16_t kTypeIp4 = 0x0800;
-constexpr uint16_t kTypeIp6 = 0x86dd;
-
 Bytes Join(Bytes header, const Bytes& payload) {
   Append(header, payload);
   return header;
@@ -334,8 +331,9 @@ Packet Packet::Payload(const Bytes& bytes) const {
   return Opaque(kNoNext, bytes);
 }
 
-Packet Packet::Opaque(uint8_t protocol, const Bytes& bytes) const {
-  return With({0,
+Packet Packet::Opaque(uint8_t protocol, const Bytes& bytes,
+                      uint16_t ether_type) const {
+  return With({ether_type,
                protocol,
                [bytes](const Layer*, const Bytes&, const Bytes& payload) {
                  return Join(bytes, payload);

@@ -120,6 +120,9 @@ struct GreFields {
   std::optional<uint16_t> type = {};
 };
 
+inline constexpr uint16_t kTypeIp4 = 0x0800;
+inline constexpr uint16_t kTypeIp6 = 0x86dd;
+
 enum IpProtocol : uint8_t {
   kHopByHop = 0,
   kIcmp = 1,
@@ -164,8 +167,9 @@ class Packet {
   Packet Gre(const GreFields& fields = {}) const;
   Packet Payload(std::string_view text) const;
   Packet Payload(const Bytes& bytes) const;
-  // `protocol`: what the header in front calls this payload.
-  Packet Opaque(uint8_t protocol, const Bytes& bytes) const;
+  // `protocol`, `ether_type`: what the header in front calls this payload.
+  Packet Opaque(uint8_t protocol, const Bytes& bytes,
+                uint16_t ether_type = 0) const;
   // `inner` behind this packet's layers.
   Packet Then(const Packet& inner) const;
 

@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <linux/bpf.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
@@ -93,21 +94,23 @@ class IsUntouched : public RunIs {
 
 class IsForwarded : public RunIs {
  public:
-  IsForwarded(Bytes want, bool link_header)
+  enum Judge { kFrame, kIp, kNone };
+  IsForwarded(Bytes want, Judge judge)
       : RunIs({XDP_REDIRECT, XDP_TX}, RP_FORWARDED),
         want_(std::move(want)),
-        link_header_(link_header) {}
+        judge_(judge) {}
 
  protected:
   std::string Fault(const Result& run) const override {
     const std::string diff = Diff(run.output, want_);
-    if (!diff.empty()) return diff;
-    return link_header_ ? FaultsOfFrame(run.output) : FaultsOfIp(run.output);
+    if (!diff.empty() || judge_ == kNone) return diff;
+    return judge_ == kFrame ? FaultsOfFrame(run.output)
+                            : FaultsOfIp(run.output);
   }
 
  private:
   Bytes want_;
-  bool link_header_;
+  Judge judge_;
 };
 
 class IsPunted : public RunIs {
@@ -145,9 +148,10 @@ class IsDroppedSomehow {
 }  // namespace
 
 void ProgramTest::SetUp() {
+  if (geteuid() != 0) GTEST_SKIP() << "loading BPF programs needs root";
   std::string why;
   programs_ = SharedPrograms(why);
-  if (programs_ == nullptr) GTEST_SKIP() << "cannot load BPF programs: " << why;
+  ASSERT_NE(programs_, nullptr) << why;
   for (const char* map : {"rp_flows4", "rp_flows6", "rp_peers4", "rp_peers6",
                           "rp_grants", "rp_addresses", "rp_locals"})
     programs_->Clear(map);
@@ -227,11 +231,15 @@ Matcher<const Result&> Dropped(uint32_t reason) {
 Matcher<const Result&> Passed() { return IsUntouched(); }
 
 Matcher<const Result&> Forwarded(const Packet& frame) {
-  return IsForwarded(frame.Build(), true);
+  return IsForwarded(frame.Build(), IsForwarded::kFrame);
+}
+
+Matcher<const Result&> ForwardedUnjudged(const Packet& frame) {
+  return IsForwarded(frame.Build(), IsForwarded::kNone);
 }
 
 Matcher<const Result&> ForwardedBare(const Packet& packet) {
-  return IsForwarded(packet.Build(), false);
+  return IsForwarded(packet.Build(), IsForwarded::kIp);
 }
 
 Matcher<const Result&> Punted(rp_punt record, const Packet& packet) {

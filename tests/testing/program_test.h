@@ -55,6 +55,8 @@ class ProgramTest : public ::testing::Test {
 ::testing::Matcher<const Result&> Passed();
 // Sent on as `frame`, which libtins finds right too.
 ::testing::Matcher<const Result&> Forwarded(const Packet& frame);
+// The same for a frame that libtins cannot parse.
+::testing::Matcher<const Result&> ForwardedUnjudged(const Packet& frame);
 // Sent on as `packet` through a device without link header.
 ::testing::Matcher<const Result&> ForwardedBare(const Packet& packet);
 // Handed to the controller with `record` (`length` is filled in here) and, as

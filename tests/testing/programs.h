@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <ostream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -95,7 +96,10 @@ class Programs {
   UniqueFd socket_;
 };
 
-// The programs of this process; null if it may not load BPF, with the reason in
+// For GoogleTest; matchers print what matters.
+void PrintTo(const Result& result, std::ostream* out);
+
+// The programs of this process; null if they do not load, with the reason in
 // `why`.
 const Programs* SharedPrograms(std::string& why);
 
