@@ -39,7 +39,7 @@ Json Array(const std::vector<T>& values) {
 
 // Sets a key unless its value is what a reader takes for a missing one.
 void Put(Json& json, const char* key, Json value) {
-  if ((value.is_string() || value.is_structured()) && value.empty()) return;
+  if (value == "" || (value.is_structured() && value.empty())) return;
   if (value == 0 || value == false) return;
   json[key] = std::move(value);
 }
