@@ -150,7 +150,7 @@ void WriteGreBase(HeaderWriter& out, uint16_t flags, Family inner) {
 
 void WriteGueMac(HeaderWriter& out, rp_next_hop& hop, const Peer& peer,
                  uint32_t realm, Family inner) {
-  const rp_peer_key key = CompilePeerKey(peer.auth, peer.keys.at(0));
+  const rp_peer_key key = CompilePeerKey(peer.auth, peer.keys[0]);
   hop.flags |= RP_NEXT_HOP_MAC;
   hop.k0 = key.k0;
   hop.k1 = key.k1;
@@ -169,7 +169,7 @@ void WriteGue(HeaderWriter& out, rp_next_hop& hop, const Peer& peer,
     case Auth::kMac:
       return WriteGueMac(out, hop, peer, realm, inner);
     case Auth::kCookie: {
-      const std::vector<uint8_t>& cookie = peer.keys.at(0).secret;
+      const std::vector<uint8_t>& cookie = peer.keys[0].secret;
       WriteGueBase(out, 3, IpProtocol(inner), kGueGroup | kGueSecurity8);
       out.U32(realm);
       return out.Bytes(cookie.data(), cookie.size());
@@ -222,7 +222,8 @@ rp_next_hop CompileTunnelNextHop(const Tunnel& tunnel, uint32_t peer_index,
                                  uint32_t realm, Family inner,
                                  const IpAddress& local, uint16_t gue_port,
                                  const LinkPath& path) {
-  const Peer& peer = tunnel.peers.at(peer_index);
+  RP_CHECK(peer_index < tunnel.peers.size());
+  const Peer& peer = tunnel.peers[peer_index];
   const bool gue = tunnel.type == TunnelType::kGue;
   RP_CHECK(gue || tunnel.type == TunnelType::kGre);
   RP_CHECK(local.family() == peer.remote.family());
