@@ -254,19 +254,6 @@ void XskSet::Remove(uint32_t slot) {
   });
 }
 
-// The socket of a device that is gone is in error for ever: epoll would not
-// wait any more.
-void XskSet::RetireDead() {
-  epoll_event events[16];
-  const int count = epoll_wait(epoll_.get(), events, 16, 0);
-  for (int i = 0; i < count; ++i) {
-    if ((events[i].events & (EPOLLERR | EPOLLHUP)) == 0) continue;
-    std::erase_if(sockets_, [&](const std::unique_ptr<Socket>& socket) {
-      return socket.get() == events[i].data.ptr;
-    });
-  }
-}
-
 int XskSet::Read(
     int budget,
     absl::FunctionRef<void(const rp_punt&, absl::Span<const uint8_t>)> handle) {
@@ -278,7 +265,6 @@ int XskSet::Read(
     idle = count == 0 ? idle + 1 : 0;
     total += count;
   }
-  if (total == 0) RetireDead();
   return total;
 }
 

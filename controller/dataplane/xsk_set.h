@@ -44,7 +44,6 @@ class XskSet {
   XskSet() = default;
   absl::Status AddQueue(uint32_t slot, const std::string& device, int queue,
                         uint32_t frames);
-  void RetireDead();
 
   int xsks_map_ = -1;
   UniqueFd epoll_;

@@ -144,6 +144,26 @@ TEST_F(AttachTest, ADeviceThatWasMadeAnewIsAttachedAnew) {
   EXPECT_NE(ProgramOn("up0"), 0u);
 }
 
+TEST_F(AttachTest, ALinkOfAnotherNamespaceIsNotTakenForThisOne) {
+  Shell("ip link add same index 7777 type veth peer name samep");
+  {
+    const auto edge = Open();
+    ASSERT_TRUE(edge->Attach(Uplink("same"), EntryOf("same")).ok());
+  }
+  const NetworkNamespace other;
+  Shell("ip link add same index 7777 type veth peer name samep");
+  const UniqueFd stranger = Foreign();
+  ASSERT_EQ(bpf_xdp_attach(7777, stranger.get(), 0, nullptr), 0);
+  const auto edge = Open();
+  EXPECT_TRUE(absl::IsAlreadyExists(
+      edge->Attach(Uplink("same"), EntryOf("same")).status()));
+  ASSERT_EQ(bpf_xdp_detach(7777, 0, nullptr), 0);
+  const auto device = edge->Attach(Uplink("same"), EntryOf("same"));
+  ASSERT_TRUE(device.ok()) << device.status();
+  EXPECT_FALSE(device->adopted);
+  EXPECT_NE(ProgramOn("same"), 0u);
+}
+
 TEST_F(AttachTest, AChangedModeIsCarriedOutAndSaid) {
   {
     const auto edge = Open();

@@ -213,6 +213,23 @@ TEST_F(PuntPathTest, ADeviceThatVanishesDoesNotKeepTheDescriptorReadable) {
   }));
 }
 
+TEST_F(PuntPathTest, PuntsArriveAfterAnUpdateAndAfterAttachingAnew) {
+  MakeVeth("ac0");
+  const uint32_t slot = AttachAccess("ac0", XdpMode::kAuto).slot;
+  ASSERT_TRUE(edge_->OpenPuntPath("rptap").ok());
+  SendFrame("ac0p", FrameTo("ac0", Udp4(1)));
+  EXPECT_TRUE(Eventually([&] { return Punted(slot) == 1; }));
+  EXPECT_TRUE(AttachAccess("ac0", XdpMode::kAuto).adopted);
+  SendFrame("ac0p", FrameTo("ac0", Udp4(2)));
+  EXPECT_THAT(Read(2), SizeIs(2)) << "the one that waited is not lost";
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(edge_->Detach(slot).ok());
+    EXPECT_EQ(AttachAccess("ac0", XdpMode::kAuto).slot, slot);
+    SendFrame("ac0p", FrameTo("ac0", Udp4(3)));
+    EXPECT_THAT(Read(1), SizeIs(1));
+  }
+}
+
 TEST_F(PuntPathTest, ADeviceMayBeDownWhenItIsAttached) {
   MakeVeth("ac0");
   Shell("ip link set ac0 down");
