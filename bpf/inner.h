@@ -163,38 +163,34 @@ static __always_inline enum rp_verdict parse_ip4(struct xdp_md *ctx, struct rp_p
 	return parse_l4(ctx, pkt);
 }
 
-/* Sets l4 and proto behind the extension headers, if there are any. */
-static __always_inline enum rp_verdict skip_extensions(struct xdp_md *ctx, struct rp_pkt *pkt)
+/* Moves `offset` behind the extension headers of type `next`, and `next` to what
+ * follows them. Returns 0, or the reason to drop: a fragment, or too many.
+ */
+static __always_inline int skip_extensions(struct xdp_md *ctx, __u32 *offset, __u8 *next)
 {
-	__u32 offset = pkt->l4;
-	__u8 next = pkt->proto;
-
 	for (int i = 0; i < RP_EXT_HEADERS_MAX; i++) {
 		const struct ipv6_opt_hdr *option;
 
-		if (next == IPPROTO_FRAGMENT)
-			return rp_drop(pkt, RP_DROP_FRAGMENT);
-		if (next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING && next != IPPROTO_DSTOPTS &&
-		    next != IPPROTO_AH) {
-			pkt->l4 = offset;
-			pkt->proto = next;
-			return RP_NEXT;
-		}
-		option = rp_at(ctx, offset, sizeof(*option));
-		if (!option || offset > RP_L4_REACH)
-			return rp_drop(pkt, RP_DROP_IP_EXT_HEADERS);
-		offset += next == IPPROTO_AH ? (option->hdrlen + 2) * 4 : (option->hdrlen + 1) * 8;
-		next = option->nexthdr;
-		pkt->extended = true;
+		if (*next == IPPROTO_FRAGMENT)
+			return RP_DROP_FRAGMENT;
+		if (*next != IPPROTO_HOPOPTS && *next != IPPROTO_ROUTING &&
+		    *next != IPPROTO_DSTOPTS && *next != IPPROTO_AH)
+			return 0;
+		option = rp_at(ctx, *offset, sizeof(*option));
+		if (!option || *offset > RP_L4_REACH)
+			return RP_DROP_IP_EXT_HEADERS;
+		*offset +=
+			*next == IPPROTO_AH ? (option->hdrlen + 2) * 4 : (option->hdrlen + 1) * 8;
+		*next = option->nexthdr;
 	}
-	return rp_drop(pkt, RP_DROP_IP_EXT_HEADERS);
+	return RP_DROP_IP_EXT_HEADERS;
 }
 
 static __always_inline enum rp_verdict parse_ip6(struct xdp_md *ctx, struct rp_pkt *pkt)
 {
 	struct ipv6hdr *ip = rp_at(ctx, pkt->l3, sizeof(*ip));
-	__u32 len;
-	int ecn;
+	int ecn, reason;
+	__u32 len, l4;
 
 	if (!ip || pkt->l3 + sizeof(*ip) > pkt->limit)
 		return rp_drop(pkt, RP_DROP_IP_TRUNCATED);
@@ -214,10 +210,14 @@ static __always_inline enum rp_verdict parse_ip6(struct xdp_md *ctx, struct rp_p
 	pkt->ecn = ecn;
 	pkt->dont_fragment = true;
 	pkt->proto = ip->nexthdr;
-	pkt->l4 = pkt->l3 + sizeof(*ip);
-	RP_TRY(skip_extensions(ctx, pkt));
-	if (pkt->l4 > pkt->l3 + len || pkt->l4 > RP_L4_REACH)
+	l4 = pkt->l3 + sizeof(*ip);
+	reason = skip_extensions(ctx, &l4, &pkt->proto);
+	if (reason)
+		return rp_drop(pkt, reason);
+	if (l4 > pkt->l3 + len || l4 > RP_L4_REACH)
 		return rp_drop(pkt, RP_DROP_IP_EXT_HEADERS);
+	pkt->extended = l4 != pkt->l3 + sizeof(*ip);
+	pkt->l4 = l4;
 	return parse_l4(ctx, pkt);
 }
 
