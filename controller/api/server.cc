@@ -184,7 +184,7 @@ asio::awaitable<void> ApiServer::Impl::Serve(Protocol::socket socket) {
     Stream* stream;
     ~Registered() {
       impl.streams.erase(stream);
-      impl.room.cancel();
+      if (!impl.stopped) impl.room.cancel();
     }
   } registered{*this, &stream};
   streams.insert(&stream);

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "controller/daemon/edge.h"
+
+#include <spdlog/spdlog.h>
+
+#include <functional>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "controller/base/status.h"
+#include "controller/daemon/random.h"
+#include "controller/policy/policy_hooks.h"
+
+namespace rampart {
+
+absl::StatusOr<Edge::Parts> Edge::OpenParts(const EdgeConfig& config,
+                                            const std::string& bpffs) {
+  Parts parts;
+  parts.clock = &Clock::Real();
+  ASSIGN_OR_RETURN(parts.store, OpenStateStore(config.state));
+  ASSIGN_OR_RETURN(parts.data_plane,
+                   DataPlane::Open({.edge = config.edge,
+                                    .bpffs = bpffs,
+                                    .flow_capacity = config.flow_capacity,
+                                    .store_id = parts.store->store_id()}));
+  ASSIGN_OR_RETURN(parts.maps, OpenPinnedMaps(bpffs, config.edge));
+  ASSIGN_OR_RETURN(parts.underlay, OpenUnderlay());
+  parts.hooks = std::make_unique<PolicyHooks>();
+  ASSIGN_OR_RETURN(parts.engine, MakeEngine({.data_plane = *parts.data_plane,
+                                             .underlay = *parts.underlay,
+                                             .hooks = *parts.hooks,
+                                             .clock = *parts.clock,
+                                             .random = &KernelRandom}));
+  return parts;
+}
+
+Edge::Edge(EdgeConfig config, Parts parts)
+    : config_(std::move(config)),
+      parts_(std::move(parts)),
+      devices_(*parts_.data_plane, *parts_.underlay),
+      started_(parts_.clock->Now()) {}
+
+absl::Status Edge::Start() {
+  parts_.underlay->SetListener(
+      {.on_link =
+           [this](uint32_t) {
+             if (!snapshot_) return;
+             devices_.Follow(WantedDevices(config_, snapshot_->resources()));
+             parts_.engine->OnUnderlayChange();
+           },
+       .on_address = [this](uint32_t) { parts_.engine->OnUnderlayChange(); },
+       .on_route = [this] { parts_.engine->OnUnderlayChange(); },
+       .on_neighbour =
+           [this](uint32_t, const IpAddress&) {
+             parts_.engine->OnUnderlayChange();
+           }});
+  ASSIGN_OR_RETURN(StoredResources stored, parts_.store->Load());
+  RETURN_IF_ERROR(PutInForce(std::move(stored), /*strict=*/false));
+  const Engine::Statistics statistics = parts_.engine->statistics();
+  spdlog::info("edge {}: epoch {}, {} tenants, {}; {} flows adopted",
+               config_.edge, snapshot_->epoch(),
+               snapshot_->resources().tenants.size(),
+               adopted() ? "data plane adopted" : "new data plane",
+               statistics.flows_adopted);
+  return parts_.data_plane->OpenPuntPath(PuntDeviceName(config_.edge));
+}
+
+absl::Status Edge::PutInForce(StoredResources stored, bool strict) {
+  const std::vector<WantedDevice> wanted =
+      WantedDevices(config_, stored.resources);
+  RETURN_IF_ERROR(devices_.Attach(wanted, strict));
+  auto snapshot = std::make_shared<const Snapshot>(
+      config_, std::move(stored.resources), stored.epoch);
+  RETURN_IF_ERROR(parts_.engine->Apply(snapshot));
+  snapshot_ = std::move(snapshot);
+  return devices_.DetachOthers(wanted);
+}
+
+absl::StatusOr<uint32_t> Edge::Apply(Resources resources) {
+  const std::shared_ptr<const Snapshot> old = snapshot_;
+  ASSIGN_OR_RETURN(StoredResources stored,
+                   parts_.store->Replace(std::move(resources)));
+  const absl::Status applied = PutInForce(std::move(stored), /*strict=*/true);
+  if (applied.ok()) {
+    spdlog::info("epoch {} is in force", snapshot_->epoch());
+    return snapshot_->epoch();
+  }
+  absl::StatusOr<StoredResources> restored =
+      parts_.store->Replace(old->resources());
+  absl::Status back = restored.ok()
+                          ? PutInForce(*std::move(restored), /*strict=*/false)
+                          : restored.status();
+  const std::string text = absl::StrCat(
+      "apply: ", applied.message(),
+      back.ok() ? "; nothing was changed"
+                : absl::StrCat("; and going back failed: ", back.message()));
+  spdlog::error("{}", text);
+  return absl::Status(applied.code(), text);
+}
+
+absl::Status Edge::Reload() {
+  ASSIGN_OR_RETURN(StoredResources stored, parts_.store->Load());
+  RETURN_IF_ERROR(PutInForce(std::move(stored), /*strict=*/false));
+  spdlog::info("key files read again; epoch {}", snapshot_->epoch());
+  return absl::OkStatus();
+}
+
+std::string PuntDeviceName(const std::string& edge) {
+  constexpr size_t kRoom = 15 - 3;
+  if (edge.size() <= kRoom) return absl::StrCat("rp-", edge);
+  return absl::StrFormat("rp-%.7s-%04x", edge,
+                         std::hash<std::string>()(edge) & 0xffff);
+}
+
+}  // namespace rampart

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// One edge: store, data plane, underlay, engine and policy as a whole. It does
+// nothing by itself: loop.h calls it when something happens.
+#ifndef RAMPART_CONTROLLER_DAEMON_EDGE_H_
+#define RAMPART_CONTROLLER_DAEMON_EDGE_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "controller/api/backend.h"
+#include "controller/daemon/devices.h"
+#include "controller/flow/hooks.h"
+
+namespace rampart {
+
+class Edge final : public Backend {
+ public:
+  // Later ones refer to earlier ones.
+  struct Parts {
+    const Clock* clock = nullptr;
+    std::unique_ptr<StateStore> store;
+    std::unique_ptr<DataPlane> data_plane;
+    std::unique_ptr<MapReader> maps;
+    std::unique_ptr<Underlay> underlay;
+    std::unique_ptr<FlowHooks> hooks;
+    std::unique_ptr<Engine> engine;
+  };
+  // The real parts, with the pins in `bpffs`. Errors: those of the parts.
+  static absl::StatusOr<Parts> OpenParts(const EdgeConfig& config,
+                                         const std::string& bpffs);
+
+  Edge(EdgeConfig config, Parts parts);
+
+  // Attaches devices, puts the stored resources in force (which adopts the
+  // flows of an earlier run), then takes punts. In this order, a run that is
+  // killed at any point leaves pins that the next one can adopt.
+  absl::Status Start();
+
+  absl::StatusOr<uint32_t> Apply(Resources resources) override;
+  // The stored resources once more, with key files read again.
+  absl::Status Reload();
+
+  std::shared_ptr<const Snapshot> snapshot() const override {
+    return snapshot_;
+  }
+  const Engine& engine() const override { return *parts_.engine; }
+  std::vector<AttachedDevice> devices() const override {
+    return devices_.attached();
+  }
+  const MapReader& maps() const override { return *parts_.maps; }
+  const Clock& clock() const override { return *parts_.clock; }
+  absl::Time started() const override { return started_; }
+  bool adopted() const override { return parts_.data_plane->adopted(); }
+  absl::StatusOr<StoredResources> Preview(Resources resources) override {
+    return parts_.store->Preview(std::move(resources));
+  }
+
+  // For the loop.
+  DataPlane& data_plane() { return *parts_.data_plane; }
+  Underlay& underlay() { return *parts_.underlay; }
+  Engine& engine() { return *parts_.engine; }
+
+ private:
+  absl::Status PutInForce(StoredResources stored, bool strict);
+
+  const EdgeConfig config_;
+  Parts parts_;
+  Devices devices_;
+  const absl::Time started_;
+  std::shared_ptr<const Snapshot> snapshot_;
+};
+
+// Name of the TAP that packets are re-injected through: at most 15 bytes, and
+// another one for every edge in a network namespace.
+std::string PuntDeviceName(const std::string& edge);
+
+}  // namespace rampart
+
+#endif  // RAMPART_CONTROLLER_DAEMON_EDGE_H_

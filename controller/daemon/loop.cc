@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "controller/daemon/loop.h"
+
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <csignal>
+#include <filesystem>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "controller/api/handlers.h"
+#include "controller/api/server.h"
+#include "controller/base/status.h"
+
+namespace rampart {
+namespace {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+// Punts handled before other work gets its turn: about a millisecond.
+constexpr int kPuntBudget = 256;
+
+// An error that comes back ten times a second is told once, and again when it
+// changes or every minute.
+class ErrorLog {
+ public:
+  explicit ErrorLog(const Clock& clock) : clock_(clock) {}
+  void Tell(const absl::Status& status) {
+    if (status.ok()) return;
+    const absl::Time now = clock_.Now();
+    if (status == last_ && now - told_ < absl::Minutes(1)) return;
+    last_ = status;
+    told_ = now;
+    spdlog::error(
+        "{}", std::string(status.message().data(), status.message().size()));
+  }
+
+ private:
+  const Clock& clock_;
+  absl::Status last_;
+  absl::Time told_ = absl::InfinitePast();
+};
+
+class Loop {
+ public:
+  explicit Loop(Edge& edge)
+      : edge_(edge),
+        punts_(io_, edge.data_plane().punt_fd()),
+        netlink_(io_, edge.underlay().fd()),
+        tick_(io_),
+        signals_(io_, SIGTERM, SIGINT, SIGHUP),
+        errors_(edge.clock()) {}
+  ~Loop() {
+    // The descriptors belong to the edge.
+    punts_.release();
+    netlink_.release();
+  }
+
+  absl::Status Run(const std::string& socket);
+
+ private:
+  void WaitForPunts();
+  void HandlePunts();
+  void WaitForNetlink();
+  void WaitForTick();
+  void WaitForSignal();
+
+  Edge& edge_;
+  asio::io_context io_{1};
+  asio::posix::stream_descriptor punts_;
+  asio::posix::stream_descriptor netlink_;
+  asio::steady_timer tick_;
+  asio::signal_set signals_;
+  ErrorLog errors_;
+};
+
+absl::Status Loop::Run(const std::string& socket) {
+  ASSIGN_OR_RETURN(
+      const std::unique_ptr<ApiServer> server,
+      ApiServer::Listen(io_, {.socket = socket, .writers = {0, geteuid()}},
+                        MakeApi(edge_)));
+  WaitForPunts();
+  WaitForNetlink();
+  WaitForTick();
+  WaitForSignal();
+  spdlog::info("serving on {}", socket);
+  io_.run();
+  return absl::OkStatus();
+}
+
+void Loop::WaitForPunts() {
+  punts_.async_wait(punts_.wait_read, [this](error_code error) {
+    if (!error) HandlePunts();
+  });
+}
+
+void Loop::HandlePunts() {
+  const absl::StatusOr<int> handled = edge_.engine().ProcessPunts(kPuntBudget);
+  errors_.Tell(handled.status());
+  if (handled.ok() && *handled >= kPuntBudget)
+    asio::post(io_, [this] { HandlePunts(); });
+  else
+    WaitForPunts();
+}
+
+void Loop::WaitForNetlink() {
+  netlink_.async_wait(netlink_.wait_read, [this](error_code error) {
+    if (error) return;
+    errors_.Tell(edge_.underlay().Process());
+    WaitForNetlink();
+  });
+}
+
+void Loop::WaitForTick() {
+  tick_.expires_after(absl::ToChronoNanoseconds(kEngineTick));
+  tick_.async_wait([this](error_code error) {
+    if (error) return;
+    errors_.Tell(edge_.engine().OnTick());
+    WaitForTick();
+  });
+}
+
+void Loop::WaitForSignal() {
+  signals_.async_wait([this](error_code error, int signal) {
+    if (error) return;
+    if (signal != SIGHUP) {
+      spdlog::info("stopping; the data plane goes on");
+      io_.stop();
+      return;
+    }
+    const absl::Status status = edge_.Reload();
+    if (!status.ok()) errors_.Tell(status);
+    WaitForSignal();
+  });
+}
+
+absl::Status MakeFolderOf(const std::string& socket) {
+  const std::filesystem::path folder =
+      std::filesystem::path(socket).parent_path();
+  std::error_code error;
+  if (folder.empty() || std::filesystem::is_directory(folder, error))
+    return absl::OkStatus();
+  std::filesystem::create_directories(folder, error);
+  if (error)
+    return absl::UnavailableError(
+        absl::StrCat("folder ", folder.string(), ": ", error.message()));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status RunLoop(Edge& edge, const std::string& socket) {
+  RETURN_IF_ERROR(MakeFolderOf(socket));
+  try {
+    return Loop(edge).Run(socket);
+  } catch (const std::exception& e) {  // Asio: no descriptors, no memory
+    return absl::InternalError(absl::StrCat("event loop: ", e.what()));
+  }
+}
+
+}  // namespace rampart

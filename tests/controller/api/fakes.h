@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// A running edge for the handlers: all of it made up.
+#ifndef RAMPART_TESTS_CONTROLLER_API_FAKES_H_
+#define RAMPART_TESTS_CONTROLLER_API_FAKES_H_
+
+#include <cstring>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "controller/api/backend.h"
+
+namespace rampart {
+
+// Maps as lists of bytes.
+class FakeMaps : public MapReader {
+ public:
+  template <typename K, typename V>
+  void Put(const std::string& map, const K& key, const V& value) {
+    entries_[map].emplace_back(Bytes(key), Bytes(value));
+  }
+  std::vector<DeviceCounters> counters;
+
+  absl::Status ForEach(
+      std::string_view map, size_t key_size, size_t value_size,
+      absl::FunctionRef<bool(const void*, const void*)> visit) const override {
+    const auto it = entries_.find(std::string(map));
+    if (it == entries_.end()) return absl::OkStatus();
+    for (const auto& [key, value] : it->second) {
+      if (key.size() != key_size || value.size() != value_size)
+        return absl::FailedPreconditionError("sizes differ");
+      if (!visit(key.data(), value.data())) break;
+    }
+    return absl::OkStatus();
+  }
+  absl::StatusOr<uint32_t> MaxEntries(std::string_view) const override {
+    return 1024;
+  }
+  absl::StatusOr<std::vector<DeviceCounters>> ReadCounters() const override {
+    return counters;
+  }
+
+ private:
+  template <typename T>
+  static std::string Bytes(const T& value) {
+    return std::string(reinterpret_cast<const char*>(&value), sizeof(value));
+  }
+  std::map<std::string, std::vector<std::pair<std::string, std::string>>>
+      entries_;
+};
+
+class FakeEngine : public Engine {
+ public:
+  std::vector<FlowView> flows;
+  std::vector<NatSession> sessions;
+  absl::Status apply_error;
+  int applied = 0;
+
+  absl::Status Apply(std::shared_ptr<const Snapshot>) override {
+    ++applied;
+    return std::exchange(apply_error, absl::OkStatus());
+  }
+  absl::StatusOr<int> ProcessPunts(int) override { return 0; }
+  absl::Status OnTick() override { return absl::OkStatus(); }
+  void OnUnderlayChange() override {}
+  absl::Status ForEachFlow(
+      absl::FunctionRef<void(const FlowView&)> visit) const override {
+    for (const FlowView& flow : flows) visit(flow);
+    return absl::OkStatus();
+  }
+  void ForEachNatSession(
+      absl::FunctionRef<void(const NatSession&)> visit) const override {
+    for (const NatSession& session : sessions) visit(session);
+  }
+  Statistics statistics() const override {
+    return {.punts = 7,
+            .flows_started = 5,
+            .flows_ended = 2,
+            .flows_adopted = 1,
+            .flows = flows.size(),
+            .pending_packets = 0};
+  }
+};
+
+class FakeClock : public Clock {
+ public:
+  uint32_t Tick() const override { return 1000; }
+  absl::Time Now() const override { return absl::FromUnixSeconds(5000); }
+};
+
+class FakeBackend : public Backend {
+ public:
+  FakeBackend(EdgeConfig edge, Resources resources)
+      : snapshot_(std::make_shared<const Snapshot>(std::move(edge),
+                                                   std::move(resources), 3)) {}
+
+  FakeMaps fake_maps;
+  FakeEngine fake_engine;
+  std::vector<AttachedDevice> attached;
+  std::vector<Resources> applied;
+  absl::Status apply_error;
+
+  std::shared_ptr<const Snapshot> snapshot() const override {
+    return snapshot_;
+  }
+  const Engine& engine() const override { return fake_engine; }
+  std::vector<AttachedDevice> devices() const override { return attached; }
+  const MapReader& maps() const override { return fake_maps; }
+  const Clock& clock() const override { return clock_; }
+  absl::Time started() const override { return absl::FromUnixSeconds(1000); }
+  bool adopted() const override { return true; }
+  absl::StatusOr<StoredResources> Preview(Resources resources) override {
+    return StoredResources{.epoch = 4, .resources = std::move(resources)};
+  }
+  absl::StatusOr<uint32_t> Apply(Resources resources) override {
+    if (!apply_error.ok()) return apply_error;
+    applied.push_back(std::move(resources));
+    return 4;
+  }
+
+ private:
+  FakeClock clock_;
+  std::shared_ptr<const Snapshot> snapshot_;
+};
+
+}  // namespace rampart
+
+#endif  // RAMPART_TESTS_CONTROLLER_API_FAKES_H_
