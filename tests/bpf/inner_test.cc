@@ -294,7 +294,7 @@ TEST_P(InnerTest, Case31NestedTunnelToThisEdge) {
 }
 
 // RFC 2784 section 3.1. Whether a tenant's route wants it so is known to the
-// controller, which drops it as RP_DROP_HAIRPIN otherwise.
+// controller, which drops it otherwise.
 TEST_P(InnerTest, Case32HairpinIsDecidedByTheController) {
   if (!Tunnelled()) return;
   const Ip from = tunnel_.peer.is_v4() ? kHost4 : kHost6;

@@ -70,9 +70,8 @@ Bytes Rewritten(const Bytes& packet) {
   return Tins::IP(packet.data(), size).serialize();
 }
 
-}  // namespace
-
-std::string FaultsOfIp(const Bytes& packet) {
+// Of the headers up to layer 4, without looking into a tunnel.
+std::string FaultsOfHeaders(const Bytes& packet) {
   if (packet.size() < 20) return "IP: shorter than its header\n";
   if (packet[0] >> 4 == 6 && packet.size() < 40)
     return "IPv6: shorter than its header\n";
@@ -82,11 +81,32 @@ std::string FaultsOfIp(const Bytes& packet) {
   } catch (const Tins::exception_base& e) {
     return std::string("libtins: ") + e.what() + "\n" + HexDump(packet);
   }
+  if (UdpWithoutSum(packet, UpperOf(packet)) && again.size() == packet.size())
+    Set16(again, UpperOf(packet).offset + 6, 0);
+  if (again == packet) return "";
+  return "libtins writes it differently:\n" + Diff(packet, again);
+}
+
+// Takes the link header off; `fault` is set if it does not fit what follows.
+Bytes PacketOf(const Bytes& frame, std::string& fault) {
+  size_t at = 12;
+  while (at + 2 <= frame.size() &&
+         (Get16(frame, at) == 0x8100 || Get16(frame, at) == 0x88a8))
+    at += 4;
+  const uint16_t type = at + 2 <= frame.size() ? Get16(frame, at) : 0;
+  const Bytes packet = Slice(frame, at + 2, frame.size());
+  if (packet.empty() || (type != 0x0800 && type != 0x86dd) ||
+      packet[0] >> 4 != (type == 0x0800 ? 4 : 6))
+    fault = "Ethernet: type does not fit the IP version\n" + HexDump(frame);
+  return packet;
+}
+
+}  // namespace
+
+std::string FaultsOfIp(const Bytes& packet) {
+  if (std::string faults = FaultsOfHeaders(packet); !faults.empty())
+    return faults;
   const Upper upper = UpperOf(packet);
-  if (UdpWithoutSum(packet, upper) && again.size() == packet.size())
-    Set16(again, upper.offset + 6, 0);
-  if (again != packet)
-    return "libtins writes it differently:\n" + Diff(packet, again);
   const Bytes payload = Slice(packet, upper.offset, packet.size());
   if (upper.protocol == 47 && payload.size() >= 4 &&
       (Get16(payload, 2) == 0x0800 || Get16(payload, 2) == 0x86dd))
@@ -100,17 +120,15 @@ std::string FaultsOfIp(const Bytes& packet) {
 }
 
 std::string FaultsOfFrame(const Bytes& frame) {
-  size_t at = 12;
-  while (at + 2 <= frame.size() &&
-         (Get16(frame, at) == 0x8100 || Get16(frame, at) == 0x88a8))
-    at += 4;
-  if (at + 2 > frame.size()) return "Ethernet: shorter than its header\n";
-  const uint16_t type = Get16(frame, at);
-  const Bytes packet = Slice(frame, at + 2, frame.size());
-  if (packet.empty() || (type != 0x0800 && type != 0x86dd) ||
-      packet[0] >> 4 != (type == 0x0800 ? 4 : 6))
-    return "Ethernet: type does not fit the IP version\n" + HexDump(frame);
-  return FaultsOfIp(packet);
+  std::string fault;
+  const Bytes packet = PacketOf(frame, fault);
+  return fault.empty() ? FaultsOfIp(packet) : fault;
+}
+
+std::string FaultsOfOutermost(const Bytes& frame) {
+  std::string fault;
+  const Bytes packet = PacketOf(frame, fault);
+  return fault.empty() ? FaultsOfHeaders(packet) : fault;
 }
 
 }  // namespace rampart::testing

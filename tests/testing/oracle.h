@@ -15,7 +15,9 @@ namespace rampart::testing {
 // or ICMP-quoting header that libtins writes differently, bytes behind the IP
 // packet. Empty if nothing is.
 std::string FaultsOfFrame(const Bytes& frame);
-// The same for what starts with an IP header.
+// The same of the outermost IP packet only, whatever it carries.
+std::string FaultsOfOutermost(const Bytes& frame);
+// All of FaultsOfFrame() for what starts with an IP header.
 std::string FaultsOfIp(const Bytes& packet);
 
 }  // namespace rampart::testing
