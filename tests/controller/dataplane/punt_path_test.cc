@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Packets between the data plane and the controller, both ways.
+#include <fcntl.h>
 #include <gmock/gmock.h>
+#include <linux/if_tun.h>
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <poll.h>
@@ -228,6 +230,31 @@ TEST_F(PuntPathTest, PuntsArriveAfterAnUpdateAndAfterAttachingAnew) {
     SendFrame("ac0p", FrameTo("ac0", Udp4(3)));
     EXPECT_THAT(Read(1), SizeIs(1));
   }
+}
+
+TEST_F(PuntPathTest, DevicesWithoutLinkHeaderPuntToo) {
+  const UniqueFd tun(open("/dev/net/tun", O_RDWR | O_NONBLOCK));
+  ifreq request = {};
+  std::strcpy(request.ifr_name, "tun0");
+  request.ifr_flags = IFF_TUN | IFF_NO_PI;
+  ASSERT_EQ(ioctl(tun.get(), TUNSETIFF, &request), 0);
+  Shell(
+      "echo 1 > /proc/sys/net/ipv6/conf/tun0/disable_ipv6 && "
+      "ip link set tun0 up");
+  ASSERT_TRUE(edge_->OpenPuntPath("rptap").ok());
+  rp_device entry = EntryOf("tun0");
+  entry.link_header_len = 0;
+  entry.tunnel = kTunnel;
+  entry.realm = kRealm;
+  const auto device = edge_->Attach(Access("tun0"), entry);
+  ASSERT_TRUE(device.ok()) << device.status();
+  EXPECT_EQ(device->mode, XdpMode::kGeneric);
+  const std::vector<uint8_t> packet = Udp4(64);
+  ASSERT_EQ(write(tun.get(), packet.data(), packet.size()),
+            static_cast<ssize_t>(packet.size()));
+  const std::vector<Punt> punts = Read(1);
+  ASSERT_THAT(punts, SizeIs(1));
+  EXPECT_EQ(punts[0].packet, packet);
 }
 
 TEST_F(PuntPathTest, ADeviceMayBeDownWhenItIsAttached) {
