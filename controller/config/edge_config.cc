@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "controller/config/edge_config.h"
+
+#include <sys/un.h>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "controller/base/text.h"
+#include "controller/config/yaml.h"
+#include "controller/model/fields.h"
+#include "controller/model/words.h"
+
+namespace rampart {
+namespace {
+
+constexpr Word<DeviceRole> kRoles[] = {{"uplink", DeviceRole::kUplink},
+                                       {"access", DeviceRole::kAccess}};
+constexpr Word<XdpMode> kModes[] = {{"auto", XdpMode::kAuto},
+                                    {"native", XdpMode::kNative},
+                                    {"generic", XdpMode::kGeneric}};
+constexpr Word<NatMapping> kMappings[] = {
+    {"endpoint-independent", NatMapping::kEndpointIndependent},
+    {"address-and-port-dependent", NatMapping::kAddressAndPortDependent}};
+// The other kinds of enum NatFiltering need state that flows do not hold.
+constexpr Word<NatFiltering> kFilterings[] = {
+    {"address-and-port-dependent", NatFiltering::kAddressAndPortDependent}};
+
+constexpr std::string_view kSqlite = "sqlite://";
+// An idle time-out must be well within the time that ticks take to wrap.
+constexpr absl::Duration kTimeoutMax = absl::Hours(24 * 30);
+constexpr absl::Duration kTimeoutMin = absl::Milliseconds(100);
+// As many as a map of 128-byte elements may have in 16 GiB.
+constexpr uint32_t kFlowsMax = uint32_t{1} << 27;
+
+absl::Status Wrong(std::string_view text, std::string_view what,
+                   std::string_view right) {
+  return absl::InvalidArgumentError(
+      absl::StrCat(Quoted(text), " ", Abseil(what), "; write ", Abseil(right)));
+}
+
+absl::StatusOr<absl::Duration> ParseTimeout(std::string_view text) {
+  absl::Duration duration;
+  if (!absl::ParseDuration(Abseil(text), &duration))
+    return Wrong(text, "is not a duration",
+                 "a number and its unit, such as 300s or 5m");
+  if (duration < kTimeoutMin || duration > kTimeoutMax)
+    return Wrong(text, "is out of range", "100ms to 720h");
+  return duration;
+}
+
+// Port 0 is not for use (RFC 6335 section 6).
+absl::StatusOr<PortRange> ParseNatPorts(std::string_view text) {
+  absl::StatusOr<PortRange> ports = ParsePorts(text);
+  if (!ports.ok() || ports->first == 0)
+    return Wrong(text, "is not a range of NAT ports",
+                 "one from 1 to 65535, such as 1024-65535");
+  return ports;
+}
+
+absl::StatusOr<std::string> ParseSocketPath(std::string_view text) {
+  constexpr size_t kMax = sizeof(sockaddr_un::sun_path) - 1;
+  if (text.empty() || text[0] != '/' || text.size() > kMax)
+    return Wrong(text, "is not the path of a Unix socket",
+                 absl::StrCat("an absolute one of at most ", kMax,
+                              " bytes, such as /run/rampart/api.sock"));
+  return std::string(text);
+}
+
+absl::StatusOr<std::string> ParseState(std::string_view text) {
+  constexpr std::string_view kRight =
+      "sqlite:// and an absolute path, such as "
+      "sqlite:///var/lib/rampart/state.db";
+  if (text.starts_with("etcd://"))
+    return Wrong(text, "is not supported", kRight);
+  if (!text.starts_with(kSqlite) || text.size() < kSqlite.size() + 2 ||
+      text[kSqlite.size()] != '/')
+    return Wrong(text, "is not a state store", kRight);
+  return std::string(text);
+}
+
+// "192.0.2.1:9464" or "[2001:db8::1]:9464".
+absl::StatusOr<std::string> ParseListen(std::string_view text) {
+  const size_t colon = text.rfind(':');
+  if (colon != std::string_view::npos) {
+    std::string_view host = text.substr(0, colon);
+    const bool brackets = host.starts_with('[') && host.ends_with(']');
+    if (brackets) host = host.substr(1, host.size() - 2);
+    const absl::StatusOr<IpAddress> address = IpAddress::Parse(host);
+    if (address.ok() && address->is_v4() != brackets &&
+        WholeNumber<uint16_t>(1, 65535)(text.substr(colon + 1)).ok())
+      return std::string(text);
+  }
+  return Wrong(text, "is not an address and port",
+               "127.0.0.1:9464 or [::1]:9464");
+}
+
+// The list under "addresses": at least one, each once.
+void ReadAddresses(Fields& fields, std::vector<IpAddress>& addresses) {
+  fields.Require("addresses");
+  fields.ReadList("addresses", ParseUnicast, addresses);
+  if (addresses.empty() && fields.ok())
+    fields.Mistake("addresses", "holds no address; write at least one");
+  absl::flat_hash_set<IpAddress> seen;
+  for (const IpAddress& address : addresses)
+    if (!seen.insert(address).second)
+      fields.Mistake("addresses", absl::StrCat(address.ToString(),
+                                               " is listed twice; keep one"));
+}
+
+void ReadDevices(Fields& fields, EdgeConfig& config) {
+  fields.Require("devices");
+  fields.ReadMaps("devices", "device", [&](Fields& item) {
+    DeviceConfig device;
+    device.line = item.line();
+    item.Required("name", ParseDevice, device.name);
+    item.Required("role", OneOf(kRoles), device.role);
+    item.Read("mode", OneOf(kModes), device.mode);
+    for (const DeviceConfig& other : config.devices)
+      if (!device.name.empty() && other.name == device.name)
+        item.Mistake("name",
+                     absl::StrCat("duplicate device ", Quoted(device.name),
+                                  " (first on line ", other.line,
+                                  "); list each device once"));
+    config.devices.push_back(std::move(device));
+  });
+  if (config.devices.empty() && fields.ok())
+    fields.Mistake("devices", "holds no device; write at least one");
+}
+
+void CheckPool(Fields& fields, const NatPoolConfig& pool) {
+  if (!fields.ok()) return;
+  const int ports = pool.ports.last - pool.ports.first + 1;
+  if (pool.block_size > ports)
+    fields.Mistake("block_size",
+                   absl::StrCat(pool.block_size, " is more than the ", ports,
+                                " ports of range ", PortsToString(pool.ports),
+                                "; write at most ", ports));
+}
+
+void ReadPools(Fields& fields, EdgeConfig& config) {
+  fields.ReadMaps("pools", "pool", [&](Fields& item) {
+    NatPoolConfig pool;
+    pool.line = item.line();
+    item.Required("name", ParseName, pool.name);
+    ReadAddresses(item, pool.addresses);
+    item.Read("ports", ParseNatPorts, pool.ports);
+    item.Read("block_size", WholeNumber<uint16_t>(1, 65535), pool.block_size);
+    item.Read("mapping", OneOf(kMappings), pool.mapping);
+    item.Read("filtering", OneOf(kFilterings), pool.filtering);
+    CheckPool(item, pool);
+    for (const NatPoolConfig& other : config.pools)
+      if (!pool.name.empty() && other.name == pool.name)
+        item.Mistake("name", absl::StrCat("duplicate pool ", Quoted(pool.name),
+                                          " (first on line ", other.line,
+                                          "); give each pool its own name"));
+    config.pools.push_back(std::move(pool));
+  });
+}
+
+void ReadNat(Fields& fields, EdgeConfig& config) {
+  ReadPools(fields, config);
+  fields.ReadMap("timeouts", [&](Fields& timeouts) {
+    FlowTimeouts& out = config.timeouts;
+    timeouts.Read("udp", ParseTimeout, out.udp);
+    timeouts.Read("tcp_established", ParseTimeout, out.tcp_established);
+    timeouts.Read("tcp_transitory", ParseTimeout, out.tcp_transitory);
+    timeouts.Read("icmp", ParseTimeout, out.icmp);
+  });
+}
+
+void ReadSections(Fields& fields, EdgeConfig& config) {
+  fields.ReadMap("gue", [&](Fields& gue) {
+    ReadAddresses(gue, config.gue_addresses);
+    gue.Read("port", WholeNumber<uint16_t>(1, 65535), config.gue_port);
+  });
+  fields.ReadMap("nat", [&](Fields& nat) { ReadNat(nat, config); });
+  fields.ReadMap("flows", [&](Fields& flows) {
+    flows.Read("capacity", WholeNumber<uint32_t>(2, kFlowsMax),
+               config.flow_capacity);
+  });
+  fields.ReadMap("api", [&](Fields& api) {
+    api.Read("socket", ParseSocketPath, config.api_socket);
+  });
+  fields.Read("state", ParseState, config.state);
+  fields.ReadMap("metrics", [&](Fields& metrics) {
+    metrics.Required("listen", ParseListen, config.metrics_listen);
+  });
+  fields.ReadMap("flow_log", [&](Fields& flow_log) {
+    flow_log.Required("path", ParsePath, config.flow_log_path);
+  });
+}
+
+// An address on the outside belongs to one of the edge's uses: the data plane
+// knows by it what to do with a packet.
+void CheckOverlap(const EdgeConfig& config, Mistakes& mistakes) {
+  absl::flat_hash_map<IpAddress, std::string> owners;
+  for (const IpAddress& address : config.gue_addresses)
+    owners.emplace(address, "gue.addresses");
+  for (const NatPoolConfig& pool : config.pools) {
+    const std::string owner = absl::StrCat("pool ", Quoted(pool.name));
+    for (const IpAddress& address : pool.addresses) {
+      const auto [it, inserted] = owners.emplace(address, owner);
+      if (!inserted && it->second != owner)
+        mistakes.Add(pool.line,
+                     absl::StrCat("address ", address.ToString(), " of ", owner,
+                                  " is in ", it->second,
+                                  " too; keep it in one of them"));
+    }
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<EdgeConfig> ParseEdgeConfig(std::string_view file,
+                                           std::string_view text) {
+  EdgeConfig config;
+  config.file = std::string(file);
+  Mistakes mistakes(file);
+  const Tree tree = ParseYaml(text, mistakes);
+  Fields fields(tree, "the file", mistakes);
+  fields.Required("edge", ParseName, config.edge);
+  ReadDevices(fields, config);
+  ReadSections(fields, config);
+  fields.Done();
+  CheckOverlap(config, mistakes);
+  if (absl::Status status = mistakes.ToStatus(); !status.ok()) return status;
+  return config;
+}
+
+}  // namespace rampart
