@@ -21,12 +21,15 @@ absl::Status NoTunnel(uint32_t id) {
 }  // namespace
 
 NextHops::Identity NextHops::IdentityOf(const rp_next_hop& hop) {
-  return {.use = hop.use,
-          .family = hop.family,
-          .tunnel = hop.tunnel,
-          .realm = hop.realm,
-          .peer = hop.use == RP_USE_REASON ? hop.reason : hop.peer,
-          .address = IpAddress::FromMapped(hop.address)};
+  Identity identity = {
+      .use = hop.use,
+      .family = hop.family,
+      .tunnel = hop.tunnel,
+      .realm = hop.realm,
+      .peer = hop.use == RP_USE_REASON ? hop.reason : hop.peer};
+  if (hop.use == RP_USE_UNDERLAY || hop.use == RP_USE_INTERFACE)
+    identity.address = IpAddress::FromMapped(hop.address);
+  return identity;
 }
 
 absl::Status NextHops::Adopt() {

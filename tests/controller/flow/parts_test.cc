@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// The small parts of the slow path that need no kernel.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "controller/flow/expiry.h"
+#include "controller/flow/pending.h"
+#include "controller/flow/rate_limit.h"
+#include "tests/controller/flow/packets.h"
+
+namespace rampart {
+namespace {
+
+constexpr uint8_t Reverse(uint8_t bits) { return bits << RP_TCP_REVERSE; }
+
+TEST(ExpiryTest, TcpIsEstablishedOnceBothSidesHaveOpenedAndAcknowledged) {
+  struct {
+    uint8_t tcp;
+    rp_timeout timeout;
+  } const cases[] = {
+      {0, RP_TIMEOUT_TCP_TRANSITORY},
+      {RP_TCP_SYN, RP_TIMEOUT_TCP_TRANSITORY},
+      {RP_TCP_SYN | Reverse(RP_TCP_SYN), RP_TIMEOUT_TCP_TRANSITORY},
+      {RP_TCP_SYN | RP_TCP_ACK | Reverse(RP_TCP_SYN),
+       RP_TIMEOUT_TCP_TRANSITORY},
+      {0x33, RP_TIMEOUT_TCP_ESTABLISHED},
+      {0x33 | RP_TCP_FIN, RP_TIMEOUT_TCP_ESTABLISHED},  // half closed
+      {0x33 | RP_TCP_FIN | Reverse(RP_TCP_FIN), RP_TIMEOUT_TCP_TRANSITORY},
+      {0x33 | RP_TCP_RST, RP_TIMEOUT_TCP_TRANSITORY},
+      {0x33 | Reverse(RP_TCP_RST), RP_TIMEOUT_TCP_TRANSITORY},
+      {RP_TCP_ACK | Reverse(RP_TCP_ACK), RP_TIMEOUT_TCP_TRANSITORY},
+  };
+  for (const auto& c : cases) {
+    EXPECT_EQ(TimeoutOf(IPPROTO_TCP, 0, c.tcp), c.timeout) << int{c.tcp};
+    EXPECT_EQ(TimeoutOf(IPPROTO_TCP, 0, SwapTcp(c.tcp)), c.timeout)
+        << int{c.tcp};
+  }
+}
+
+TEST(ExpiryTest, TheProtocolChoosesTheTimeout) {
+  EXPECT_EQ(TimeoutOf(IPPROTO_UDP, 0, 0), RP_TIMEOUT_UDP);
+  EXPECT_EQ(TimeoutOf(IPPROTO_ICMP, 0, 0), RP_TIMEOUT_ICMP);
+  EXPECT_EQ(TimeoutOf(IPPROTO_ICMPV6, 0, 0), RP_TIMEOUT_ICMP);
+  EXPECT_EQ(TimeoutOf(IPPROTO_SCTP, 0, 0), RP_TIMEOUT_OTHER);
+  EXPECT_EQ(TimeoutOf(IPPROTO_TCP, RP_FLOW_ALONE, 0x33), RP_TIMEOUT_DENIED);
+}
+
+TEST(ExpiryTest, IdleTimeSurvivesTheWrapAndAClockAhead) {
+  EXPECT_EQ(IdleTicks(5, 0xfffffffe), 7u);
+  EXPECT_EQ(IdleTicks(100, 101), 0u);
+  EXPECT_EQ(IdleTicks(100, 40), 60u);
+}
+
+TEST(RateLimitTest, ABurstIsAllowedAndThenTheRate) {
+  RateLimit limit(100, 50);
+  int taken = 0;
+  for (int i = 0; i < 200; ++i) taken += limit.Take(1001, 1000);
+  EXPECT_EQ(taken, 50);
+  EXPECT_TRUE(limit.Take(1002, 1000));  // a realm's share is its own
+  // 60 ticks are 1.007 s, but a bucket holds 50.
+  for (uint32_t tick = 1001; tick <= 1060; ++tick)
+    for (int i = 0; i < 10; ++i) taken += limit.Take(1001, tick);
+  EXPECT_NEAR(taken, 150, 2);
+  taken = 0;
+  for (int i = 0; i < 200; ++i) taken += limit.Take(1001, 100000);
+  EXPECT_EQ(taken, 50);
+}
+
+Pending::Waiting Waiting(uint16_t port, uint32_t since = 0) {
+  Pending::Waiting waiting;
+  waiting.tuple = {
+      1001, {Ip("10.1.0.5"), port}, {Ip("10.2.0.5"), 53}, IPPROTO_UDP};
+  waiting.packet = {static_cast<uint8_t>(port)};
+  waiting.since = since;
+  waiting.rule = "r";
+  return waiting;
+}
+
+std::vector<int> PacketsOf(const std::vector<Pending::Waiting>& taken) {
+  std::vector<int> packets;
+  for (const Pending::Waiting& waiting : taken)
+    packets.push_back(waiting.packet[0]);
+  return packets;
+}
+
+TEST(PendingTest, PacketsLeaveInOrderWhenTheirNextHopIsReady) {
+  Pending pending;
+  for (const uint16_t port : {3, 1, 2})
+    EXPECT_TRUE(pending.Add(7, Waiting(port)));
+  EXPECT_TRUE(pending.Add(8, Waiting(9)));
+  EXPECT_EQ(pending.Find(Waiting(1).tuple)->next_hop, 7u);
+  EXPECT_EQ(pending.Find(Waiting(1).tuple)->rule, "r");
+  EXPECT_THAT(PacketsOf(pending.TakeReady([](uint32_t i) { return i == 7; })),
+              testing::ElementsAre(3, 1, 2));
+  EXPECT_EQ(pending.size(), 1u);
+  EXPECT_EQ(pending.Find(Waiting(1).tuple), nullptr);
+  EXPECT_NE(pending.Find(Waiting(9).tuple), nullptr);
+}
+
+TEST(PendingTest, OneNextHopHoldsNoMoreThanItsShare) {
+  Pending pending;
+  for (size_t i = 0; i < Pending::kPerNextHop; ++i)
+    EXPECT_TRUE(pending.Add(7, Waiting(1)));
+  EXPECT_FALSE(pending.Add(7, Waiting(2)));
+  EXPECT_EQ(pending.Find(Waiting(2).tuple), nullptr);
+  EXPECT_TRUE(pending.Add(8, Waiting(2)));
+}
+
+TEST(PendingTest, WhatWaitedTooLongIsTakenOut) {
+  Pending pending;
+  pending.Add(7, Waiting(1, 100));
+  pending.Add(7, Waiting(2, 150));
+  EXPECT_THAT(PacketsOf(pending.TakeExpired(201, 100)),
+              testing::ElementsAre(1));
+  EXPECT_EQ(pending.size(), 1u);
+  EXPECT_THAT(PacketsOf(pending.TakeExpired(251, 100)),
+              testing::ElementsAre(2));
+  EXPECT_EQ(pending.Find(Waiting(2).tuple), nullptr);
+}
+
+}  // namespace
+}  // namespace rampart
