@@ -91,9 +91,11 @@ Tree TreeOf(const Json& json, int line, size_t depth, Mistakes& mistakes) {
     return tree;
   }
   tree.kind = json.is_array() ? Tree::Kind::kList : Tree::Kind::kMap;
-  if (json.is_object() && json.contains(kLine) &&
-      json[kLine].is_number_unsigned())
-    tree.line = json[kLine].get<int>();
+  if (json.is_object()) {
+    const auto own = json.find(kLine);
+    const bool found = own != json.end() && own->is_number_unsigned();
+    tree.line = found ? own->get<int>() : 0;
+  }
   for (const auto& [key, value] : json.items()) {
     if (json.is_object() && key == kLine) continue;
     tree.children.push_back(TreeOf(value, tree.line, depth + 1, mistakes));

@@ -1,99 +1,140 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "controller/store/sqlite.h"
 
+#include <sqlite3.h>
+
 #include "absl/strings/str_cat.h"
 #include "controller/base/status.h"
+#include "controller/base/text.h"
 
 namespace rampart {
 namespace {
 
-constexpr int kBusyMilliseconds = 5000;
+// For another process that looks into the file; rampartd is the only writer.
+constexpr int kBusyMilliseconds = 2000;
 
-absl::Status ErrorOf(sqlite3* db) {
-  const char* path = sqlite3_db_filename(db, "main");
-  return absl::UnavailableError(absl::StrCat(
-      "state ", path == nullptr ? "" : path, ": ", sqlite3_errmsg(db)));
+absl::StatusCode CodeOf(int sqlite_code) {
+  switch (sqlite_code & 0xff) {
+    case SQLITE_NOTADB:
+      return absl::StatusCode::kFailedPrecondition;
+    case SQLITE_CORRUPT:
+      return absl::StatusCode::kDataLoss;
+    default:
+      return absl::StatusCode::kUnavailable;
+  }
+}
+
+struct Finalize {
+  void operator()(sqlite3_stmt* statement) const {
+    sqlite3_finalize(statement);
+  }
+};
+
+void Bind(sqlite3_stmt* statement, int index, const Sqlite::Value& value) {
+  if (const auto* integer = std::get_if<int64_t>(&value)) {
+    RP_CHECK(sqlite3_bind_int64(statement, index, *integer) == SQLITE_OK);
+    return;
+  }
+  // The caller's text outlives the statement.
+  const std::string_view text = std::get<std::string_view>(value);
+  RP_CHECK(sqlite3_bind_text64(statement, index, text.data(), text.size(),
+                               SQLITE_STATIC, SQLITE_UTF8) == SQLITE_OK);
 }
 
 }  // namespace
 
-SqliteStatement& SqliteStatement::Bind(int64_t value) {
-  RP_CHECK(sqlite3_bind_int64(statement_.get(), next_++, value) == SQLITE_OK);
-  return *this;
+int64_t Sqlite::Row::Integer(int column) const {
+  return sqlite3_column_int64(statement_, column);
 }
 
-SqliteStatement& SqliteStatement::Bind(std::string_view value) {
-  RP_CHECK(sqlite3_bind_text(statement_.get(), next_++, value.data(),
-                             static_cast<int>(value.size()),
-                             SQLITE_TRANSIENT) == SQLITE_OK);
-  return *this;
-}
-
-absl::StatusOr<bool> SqliteStatement::Step() {
-  switch (sqlite3_step(statement_.get())) {
-    case SQLITE_ROW:
-      return true;
-    case SQLITE_DONE:
-      return false;
-    default:
-      return ErrorOf(sqlite3_db_handle(statement_.get()));
-  }
-}
-
-absl::Status SqliteStatement::Run() { return Step().status(); }
-
-int64_t SqliteStatement::Integer(int column) const {
-  return sqlite3_column_int64(statement_.get(), column);
-}
-
-std::string SqliteStatement::Text(int column) const {
-  const unsigned char* text = sqlite3_column_text(statement_.get(), column);
+std::string_view Sqlite::Row::Text(int column) const {
+  const auto* text = sqlite3_column_text(statement_, column);
   return {reinterpret_cast<const char*>(text),
-          static_cast<size_t>(sqlite3_column_bytes(statement_.get(), column))};
+          static_cast<size_t>(sqlite3_column_bytes(statement_, column))};
+}
+
+void Sqlite::Close::operator()(sqlite3* database) const {
+  sqlite3_close_v2(database);
 }
 
 absl::StatusOr<Sqlite> Sqlite::Open(const std::string& path) {
-  sqlite3* raw = nullptr;
-  const int result = sqlite3_open_v2(
-      path.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr);
-  Sqlite db(raw);
-  if (result != SQLITE_OK) {
-    return absl::UnavailableError(
-        absl::StrCat("state ", path, ": ", sqlite3_errstr(result)));
-  }
-  sqlite3_busy_timeout(raw, kBusyMilliseconds);
-  RETURN_IF_ERROR(
-      db.Execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"));
-  return db;
+  sqlite3* database = nullptr;
+  const int result =
+      sqlite3_open_v2(path.c_str(), &database,
+                      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr);
+  Sqlite sqlite(database, path);
+  if (result != SQLITE_OK) return sqlite.Error("open");
+  sqlite3_extended_result_codes(database, 1);
+  sqlite3_busy_timeout(database, kBusyMilliseconds);
+  for (const char* pragma :
+       {"PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL",
+        "PRAGMA foreign_keys=ON", "PRAGMA trusted_schema=OFF"})
+    RETURN_IF_ERROR(sqlite.Run(pragma));
+  return sqlite;
 }
 
-absl::Status Sqlite::Execute(const char* sql) const {
-  return sqlite3_exec(db_.get(), sql, nullptr, nullptr, nullptr) == SQLITE_OK
-             ? absl::OkStatus()
-             : ErrorOf(db_.get());
+absl::Status Sqlite::Error(std::string_view what) const {
+  sqlite3* database = database_.get();
+  const int code = sqlite3_extended_errcode(database);
+  return absl::Status(CodeOf(code),
+                      absl::StrCat("state store ", path_, ": ", Abseil(what),
+                                   ": ", sqlite3_errmsg(database)));
 }
 
-absl::StatusOr<SqliteStatement> Sqlite::Prepare(std::string_view sql) const {
-  sqlite3_stmt* statement = nullptr;
-  if (sqlite3_prepare_v2(db_.get(), sql.data(), static_cast<int>(sql.size()),
-                         &statement, nullptr) != SQLITE_OK)
-    return ErrorOf(db_.get());
-  return SqliteStatement(statement);
+absl::Status Sqlite::Step(std::string_view sql,
+                          std::initializer_list<Value> values,
+                          absl::FunctionRef<void(const Row&)> visit) {
+  sqlite3_stmt* raw = nullptr;
+  if (sqlite3_prepare_v2(database_.get(), sql.data(), sql.size(), &raw,
+                         nullptr) != SQLITE_OK)
+    return Error(sql);
+  const std::unique_ptr<sqlite3_stmt, Finalize> statement(raw);
+  int index = 0;
+  for (const Value& value : values) Bind(raw, ++index, value);
+  int result;
+  while ((result = sqlite3_step(raw)) == SQLITE_ROW) visit(Row(raw));
+  return result == SQLITE_DONE ? absl::OkStatus() : Error(sql);
 }
 
-absl::StatusOr<SqliteTransaction> SqliteTransaction::Begin(const Sqlite& db) {
-  RETURN_IF_ERROR(db.Execute("BEGIN IMMEDIATE"));
-  return SqliteTransaction(&db);
+absl::Status Sqlite::Run(std::string_view sql,
+                         std::initializer_list<Value> values) {
+  return Step(sql, values, [](const Row&) {});
 }
 
-SqliteTransaction::~SqliteTransaction() {
-  if (db_ != nullptr) db_->Execute("ROLLBACK").IgnoreError();
+absl::Status Sqlite::Query(std::string_view sql,
+                           absl::FunctionRef<void(const Row&)> visit) {
+  return Step(sql, {}, visit);
 }
 
-absl::Status SqliteTransaction::Commit() {
-  RETURN_IF_ERROR(db_->Execute("COMMIT"));
-  db_ = nullptr;
-  return absl::OkStatus();
+absl::StatusOr<int64_t> Sqlite::QueryInteger(std::string_view sql) {
+  int64_t value = 0;
+  int rows = 0;
+  RETURN_IF_ERROR(Query(sql, [&](const Row& row) {
+    value = row.Integer(0);
+    ++rows;
+  }));
+  if (rows != 1)
+    return absl::DataLossError(absl::StrCat("state store ", path_, ": ",
+                                            Abseil(sql), ": ", rows, " rows"));
+  return value;
+}
+
+absl::Status Sqlite::Write(absl::FunctionRef<absl::Status()> body) {
+  return Transaction("BEGIN IMMEDIATE", body);
+}
+
+absl::Status Sqlite::Read(absl::FunctionRef<absl::Status()> body) {
+  return Transaction("BEGIN", body);
+}
+
+absl::Status Sqlite::Transaction(std::string_view begin,
+                                 absl::FunctionRef<absl::Status()> body) {
+  RETURN_IF_ERROR(Run(begin));
+  absl::Status status = body();
+  if (status.ok()) status = Run("COMMIT");
+  // Fails only if SQLite rolled back by itself.
+  if (!status.ok()) Run("ROLLBACK").IgnoreError();
+  return status;
 }
 
 }  // namespace rampart

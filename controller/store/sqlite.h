@@ -1,75 +1,76 @@
 // SPDX-License-Identifier: Apache-2.0
-// A SQLite database with absl::Status. Thread-compatible.
+// SQLite as this project uses it. The only file pair that includes sqlite3.h.
 #ifndef RAMPART_CONTROLLER_STORE_SQLITE_H_
 #define RAMPART_CONTROLLER_STORE_SQLITE_H_
 
-#include <sqlite3.h>
-
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <utility>
+#include <variant>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
+struct sqlite3;
+struct sqlite3_stmt;
+
 namespace rampart {
 
-class SqliteStatement {
- public:
-  // Binds the next parameter, from the first. The text is copied.
-  SqliteStatement& Bind(int64_t value);
-  SqliteStatement& Bind(std::string_view value);
-
-  // Goes to the next row; false behind the last. Errors: those of Sqlite.
-  absl::StatusOr<bool> Step();
-  // Runs a statement that has no rows.
-  absl::Status Run();
-
-  int64_t Integer(int column) const;
-  std::string Text(int column) const;
-
- private:
-  friend class Sqlite;
-  explicit SqliteStatement(sqlite3_stmt* statement)
-      : statement_(statement, sqlite3_finalize) {}
-
-  std::unique_ptr<sqlite3_stmt, int (*)(sqlite3_stmt*)> statement_;
-  int next_ = 1;
-};
-
+// One connection; for one thread at a time. Errors: Unavailable (locked, full,
+// not writable), DataLoss (damaged file), FailedPrecondition (no database);
+// messages name the file.
 class Sqlite {
  public:
-  // Opens or makes the file; every commit is durable when it returns (WAL with
-  // synchronous=FULL). Errors: Unavailable, "state PATH: what SQLite says".
+  using Value = std::variant<int64_t, std::string_view>;
+
+  // One row of a result, valid during the call it is given to.
+  class Row {
+   public:
+    explicit Row(sqlite3_stmt* statement) : statement_(statement) {}
+    int64_t Integer(int column) const;
+    std::string_view Text(int column) const;
+
+   private:
+    sqlite3_stmt* statement_;
+  };
+
+  // The file is made if missing; its folder must be there. Every commit is on
+  // the disk when it returns.
   static absl::StatusOr<Sqlite> Open(const std::string& path);
 
-  absl::Status Execute(const char* sql) const;
-  absl::StatusOr<SqliteStatement> Prepare(std::string_view sql) const;
+  // Runs one statement with `values` for its question marks.
+  absl::Status Run(std::string_view sql,
+                   std::initializer_list<Value> values = {});
+  // And calls `visit` for each row of its result.
+  absl::Status Query(std::string_view sql,
+                     absl::FunctionRef<void(const Row&)> visit);
+  // The only value of the only row.
+  absl::StatusOr<int64_t> QueryInteger(std::string_view sql);
+
+  // Runs `body` in a transaction that holds the write lock from its start;
+  // undone if `body` or the commit fails.
+  absl::Status Write(absl::FunctionRef<absl::Status()> body);
+  // Runs `body`, which only reads, on one state of the file; waits for nobody.
+  absl::Status Read(absl::FunctionRef<absl::Status()> body);
 
  private:
-  explicit Sqlite(sqlite3* db) : db_(db, sqlite3_close_v2) {}
+  struct Close {
+    void operator()(sqlite3* database) const;
+  };
 
-  std::unique_ptr<sqlite3, int (*)(sqlite3*)> db_;
-};
+  Sqlite(sqlite3* database, std::string path)
+      : database_(database), path_(std::move(path)) {}
+  absl::Status Error(std::string_view what) const;
+  absl::Status Transaction(std::string_view begin,
+                           absl::FunctionRef<absl::Status()> body);
+  absl::Status Step(std::string_view sql, std::initializer_list<Value> values,
+                    absl::FunctionRef<void(const Row&)> visit);
 
-// A transaction that is undone unless committed.
-class SqliteTransaction {
- public:
-  // Takes the write lock at once. db must outlive it.
-  static absl::StatusOr<SqliteTransaction> Begin(const Sqlite& db);
-  SqliteTransaction(SqliteTransaction&& other) noexcept
-      : db_(std::exchange(other.db_, nullptr)) {}
-  SqliteTransaction& operator=(SqliteTransaction&&) = delete;
-  ~SqliteTransaction();
-
-  absl::Status Commit();
-
- private:
-  explicit SqliteTransaction(const Sqlite* db) : db_(db) {}
-
-  const Sqlite* db_;  // null once it is over
+  std::unique_ptr<sqlite3, Close> database_;
+  std::string path_;
 };
 
 }  // namespace rampart

@@ -3,187 +3,354 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sqlite3.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
+#include <memory>
 #include <string>
-
-#include "absl/strings/str_cat.h"
-#include "controller/store/sqlite.h"
 
 namespace rampart {
 namespace {
 
-using ::testing::HasSubstr;
+using testing::HasSubstr;
 
-Resources OneTenant(const std::string& tenant) {
-  Resources resources;
-  resources.file = "resources.yaml";
-  Tenant t;
-  t.name = tenant;
-  t.line = 2;
-  t.vnets.push_back({.name = "main",
-                     .vni = 4294967294,
-                     .is_default = true,
-                     .comment = "\"quoted\", and \xc3\xa9",
-                     .router = {*IpAddress::Parse("10.1.255.1"),
-                                *IpAddress::Parse("fd00::1")},
-                     .line = 4});
-  Tunnel gue{.name = "fra", .vnet = "main", .line = 6};
-  gue.peers.push_back({.remote = *IpAddress::Parse("192.0.2.10"),
-                       .keys = {{.key_id = 1, .key_file = "/etc/a.key"},
-                                {.key_id = 2, .key_file = "/etc/b.key"}},
-                       .line = 7});
-  gue.peers.push_back({.remote = *IpAddress::Parse("2001:db8::10"),
-                       .auth = Auth::kNone,
-                       .variant = 1,
-                       .accept_zero_checksum = true,
-                       .line = 8});
-  gue.sources = {*Prefix::Parse("10.9.0.0/16")};
-  Tunnel gre{.name = "hq", .type = TunnelType::kGre, .vnet = "main", .line = 9};
-  gre.peers.push_back({.remote = *IpAddress::Parse("192.0.2.20"),
-                       .gre_key = 1001,
-                       .checksum = true,
-                       .sequence = true,
-                       .line = 10});
-  Tunnel lan{.name = "lan",
-             .type = TunnelType::kInterface,
-             .vnet = "main",
-             .edge = "edge-a",
-             .device = "eth1",
-             .line = 11};
-  t.tunnels = {gue, gre, lan};
-  t.routes = {{"main", *Prefix::Parse("10.1.0.0/16"), Route::Kind::kTunnel,
-               "fra", "", 12},
-              {"main", *Prefix::Parse("::/0"), Route::Kind::kInternet, "",
-               "default", 13},
-              {"main", *Prefix::Parse("10.2.0.0/16"), Route::Kind::kBlackhole,
-               "", "", 14}};
-  t.policies = {{"web",
-                 {.vnet = "main",
-                  .tunnel = "fra",
-                  .protocol = 6,
-                  .sources = {*Prefix::Parse("10.0.0.0/8")},
-                  .destinations = {*Prefix::Parse("2001:db8::/32")},
-                  .source_ports = {{1024, 65535}},
-                  .destination_ports = {{80, 80}, {443, 443}}},
-                 PolicyAction::kReject,
-                 15},
-                {"rest", {}, PolicyAction::kAllow, 16}};
-  resources.tenants.push_back(std::move(t));
-  return resources;
+Prefix Cidr(std::string_view text) { return Prefix::Parse(text).value(); }
+IpAddress Ip(std::string_view text) { return IpAddress::Parse(text).value(); }
+
+Tenant TenantWithTunnels(std::string name,
+                         const std::vector<std::string>& tunnels) {
+  Tenant tenant{.name = std::move(name)};
+  tenant.vnets = {{.name = "main", .vni = 1, .is_default = true}};
+  for (const std::string& tunnel : tunnels) {
+    tenant.tunnels.push_back(
+        {.name = tunnel, .type = TunnelType::kGre, .vnet = "main"});
+    tenant.tunnels.back().peers = {{.remote = Ip("192.0.2.1")}};
+  }
+  return tenant;
 }
 
-class StoreTest : public ::testing::Test {
+// Everything that resources can say, each value other than its default.
+Resources Everything() {
+  Tenant acme{.name = "acme", .line = 2};
+  acme.vnets = {{.name = "frankfurt",
+                 .vni = 4294967294,
+                 .is_default = true,
+                 .comment = "Zürich \"and\"\nmore",
+                 .router = {Ip("10.1.255.1"), Ip("fd00::1")},
+                 .line = 4},
+                {.name = "sydney", .vni = 2, .line = 5}};
+  Peer mac{.remote = Ip("2001:db8::10"),
+           .auth = Auth::kMac,
+           .accept_zero_checksum = true,
+           .line = 8};
+  mac.keys = {{.key_id = 255, .key_file = "/a"},
+              {.key_id = 1, .key_file = "b"}};
+  Peer cookie{.remote = Ip("192.0.2.1"), .auth = Auth::kCookie};
+  cookie.keys = {{.key_file = "/c"}};
+  const Peer variant1{
+      .remote = Ip("192.0.2.2"), .auth = Auth::kNone, .variant = 1};
+  const Peer gre_key{.remote = Ip("192.0.2.3"), .auth = Auth::kGreKey};
+  Peer gre{.remote = Ip("192.0.2.4"), .checksum = true, .sequence = true};
+  gre.gre_key = 0;
+  const Peer plain{.remote = Ip("192.0.2.4")};
+  acme.tunnels = {{.name = "g",
+                   .type = TunnelType::kGue,
+                   .vnet = "frankfurt",
+                   .peers = {mac, cookie, variant1, gre_key},
+                   .sources = {Cidr("0.0.0.0/0"), Cidr("2001:db8::/32")},
+                   .line = 7},
+                  {.name = "r",
+                   .type = TunnelType::kGre,
+                   .vnet = "sydney",
+                   .peers = {gre, plain}},
+                  {.name = "i",
+                   .type = TunnelType::kInterface,
+                   .vnet = "sydney",
+                   .edge = "edge-a",
+                   .device = "eth1"}};
+  acme.routes = {{.vnet = "frankfurt",
+                  .cidr = Cidr("10.0.0.0/8"),
+                  .tunnel = "g",
+                  .line = 12},
+                 {.vnet = "sydney",
+                  .cidr = Cidr("::/0"),
+                  .kind = Route::Kind::kInternet,
+                  .pool = "other"},
+                 {.vnet = "sydney",
+                  .cidr = Cidr("10.0.0.1/32"),
+                  .kind = Route::Kind::kBlackhole}};
+  PolicyMatch match{.vnet = "sydney", .tunnel = "g", .protocol = 17};
+  match.sources = {Cidr("10.0.0.0/8")};
+  match.destinations = {Cidr("::/0"), Cidr("192.0.2.0/24")};
+  match.source_ports = {{0, 65535}};
+  match.destination_ports = {{80, 80}, {8000, 8100}};
+  acme.policies = {
+      {.name = "a", .match = match, .action = PolicyAction::kAllow, .line = 20},
+      {.name = "b", .match = {.protocol = 99}, .action = PolicyAction::kReject},
+      {.name = "c"}};
+  return {.file = "/etc/rampart/resources.yaml",
+          .tenants = {acme, Tenant{.name = "zeta"}, Tenant{.name = "beta"}}};
+}
+
+class StoreTest : public testing::Test {
  protected:
-  StoreTest() {
-    folder_ = std::filesystem::temp_directory_path() /
-              absl::StrCat("rampart-store-", getpid());
-    std::filesystem::remove_all(folder_);
-  }
+  StoreTest()
+      : folder_(std::filesystem::temp_directory_path() /
+                ("rampart-store-" + std::to_string(getpid()))) {}
   ~StoreTest() override { std::filesystem::remove_all(folder_); }
 
-  std::string path() const { return folder_ / "deep" / "state.db"; }
+  std::string path() const { return folder_ / "a" / "state.db"; }
   std::unique_ptr<StateStore> Open() {
     auto store = OpenStateStore("sqlite://" + path());
     EXPECT_TRUE(store.ok()) << store.status();
     return *std::move(store);
   }
 
-  std::filesystem::path folder_;
+  // Runs SQL over a connection of its own.
+  void Sql(const std::string& sql) {
+    sqlite3* database = nullptr;
+    ASSERT_EQ(sqlite3_open(path().c_str(), &database), SQLITE_OK);
+    EXPECT_EQ(sqlite3_exec(database, sql.c_str(), nullptr, nullptr, nullptr),
+              SQLITE_OK)
+        << sqlite3_errmsg(database);
+    sqlite3_close(database);
+  }
+
+  const std::filesystem::path folder_;
 };
 
-TEST_F(StoreTest, ANewStoreIsEmptyAndItsFolderIsMade) {
-  const auto stored = Open()->Load();
-  ASSERT_TRUE(stored.ok()) << stored.status();
-  EXPECT_EQ(stored->epoch, 0u);
-  EXPECT_TRUE(stored->resources.tenants.empty());
+TEST_F(StoreTest, NewStoreIsEmptyAndHasAnIdOfItsOwn) {
+  const auto store = Open();
+  const auto loaded = store->Load();
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_EQ(loaded->epoch, 0u);
+  EXPECT_TRUE(loaded->resources.tenants.empty());
+  EXPECT_NE(store->store_id(), 0u);
+  const auto other = OpenStateStore("sqlite://" + path() + ".2");
+  ASSERT_TRUE(other.ok()) << other.status();
+  EXPECT_NE((*other)->store_id(), store->store_id());
 }
 
-TEST_F(StoreTest, EverythingButSecretsComesBackAfterARestart) {
-  Resources resources = OneTenant("acme");
-  resources.tenants[0].tunnels[0].peers[0].keys[0].secret = {1, 2, 3};
-  const auto stored = Open()->Replace(resources);
-  ASSERT_TRUE(stored.ok()) << stored.status();
-  EXPECT_EQ(stored->epoch, 1u);
-  const auto loaded = Open()->Load();
+TEST_F(StoreTest, EverythingButSecretsComesBackAsItWas) {
+  Resources resources = Everything();
+  uint64_t id;
+  Resources stored;
+  {
+    const auto store = Open();
+    id = store->store_id();
+    auto result = store->Replace(resources);
+    ASSERT_TRUE(result.ok()) << result.status();
+    EXPECT_EQ(result->epoch, 1u);
+    stored = result->resources;
+  }
+  const auto store = Open();
+  EXPECT_EQ(store->store_id(), id);
+  const auto loaded = store->Load();
   ASSERT_TRUE(loaded.ok()) << loaded.status();
   EXPECT_EQ(loaded->epoch, 1u);
-  EXPECT_EQ(loaded->resources.file, "resources.yaml");
-  Tenant expected = stored->resources.tenants[0];
-  expected.tunnels[0].peers[0].keys[0].secret.clear();
-  ASSERT_EQ(loaded->resources.tenants.size(), 1u);
-  EXPECT_TRUE(loaded->resources.tenants[0] == expected);
-}
-
-TEST_F(StoreTest, AnIdIsNeverGivenToAnotherName) {
-  auto store = Open();
-  const uint32_t acme =
-      store->Replace(OneTenant("acme"))->resources.tenants[0].id;
-  const auto globex = *store->Replace(OneTenant("globex"));
-  EXPECT_NE(globex.resources.tenants[0].id, acme);
-  EXPECT_NE(globex.resources.tenants[0].tunnels[0].id,
-            globex.resources.tenants[0].tunnels[1].id);
-  store = Open();
-  const auto again = *store->Replace(OneTenant("acme"));
-  EXPECT_EQ(again.resources.tenants[0].id, acme);
-  EXPECT_EQ(again.epoch, 3u);
-}
-
-TEST_F(StoreTest, APreviewGivesTheSameIdsAndStoresNothing) {
-  auto store = Open();
-  const auto preview = *store->Preview(OneTenant("acme"));
-  EXPECT_EQ(preview.epoch, 1u);
-  EXPECT_EQ(store->Load()->epoch, 0u);
-  const auto stored = *store->Replace(OneTenant("acme"));
-  EXPECT_TRUE(stored.resources.tenants == preview.resources.tenants);
-}
-
-TEST_F(StoreTest, TheStoreIdBelongsToTheFile) {
-  const uint64_t id = Open()->store_id();
-  EXPECT_EQ(Open()->store_id(), id);
-  std::filesystem::remove_all(folder_);
-  EXPECT_NE(Open()->store_id(), id);
-}
-
-TEST_F(StoreTest, AWriterKilledBeforeItsCommitLeavesTheOldResources) {
-  ASSERT_TRUE(Open()->Replace(OneTenant("acme")).ok());
-  const pid_t child = fork();
-  if (child == 0) {
-    auto db = Sqlite::Open(path());
-    auto transaction = SqliteTransaction::Begin(*db);
-    db->Execute("DELETE FROM tenants; UPDATE meta SET epoch = 9").IgnoreError();
-    _exit(0);  // as kill -9 would end it: no destructor runs
+  EXPECT_EQ(loaded->resources.file, stored.file);
+  EXPECT_EQ(loaded->resources.tenants, stored.tenants);
+  // And it is what was given, but for the ids.
+  for (Tenant& tenant : stored.tenants) {
+    EXPECT_NE(tenant.id, 0u);
+    tenant.id = 0;
+    for (Tunnel& tunnel : tenant.tunnels) tunnel.id = 0;
   }
-  int status = 0;
-  ASSERT_EQ(waitpid(child, &status, 0), child);
-  const auto loaded = Open()->Load();
-  EXPECT_EQ(loaded->epoch, 1u);
-  EXPECT_EQ(loaded->resources.tenants.size(), 1u);
+  EXPECT_EQ(stored.tenants, resources.tenants);
 }
 
-TEST_F(StoreTest, AFileOfAnotherSchemaIsRefused) {
+TEST_F(StoreTest, SecretsAreReturnedButNotStored) {
+  Resources resources = Everything();
+  resources.tenants[0].tunnels[0].peers[0].keys[0].secret = {
+      'S', 'E', 'C', 'R', 'E', 'T', '!', '!'};
+  const auto store = Open();
+  const auto stored = store->Replace(resources);
+  ASSERT_TRUE(stored.ok()) << stored.status();
+  EXPECT_EQ(stored->resources.tenants[0].tunnels[0].peers[0].keys[0].secret,
+            resources.tenants[0].tunnels[0].peers[0].keys[0].secret);
+  const auto loaded = store->Load();
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_TRUE(
+      loaded->resources.tenants[0].tunnels[0].peers[0].keys[0].secret.empty());
+  for (const auto& entry :
+       std::filesystem::recursive_directory_iterator(folder_)) {
+    if (!entry.is_regular_file()) continue;
+    std::ifstream file(entry.path(), std::ios::binary);
+    const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+    EXPECT_THAT(bytes, testing::Not(HasSubstr("SECRET!!"))) << entry.path();
+  }
+}
+
+TEST_F(StoreTest, IdsStayWithNamesAndAreNeverGivenTwice) {
+  const auto store = Open();
+  const auto apply = [&](std::vector<Tenant> tenants) {
+    auto stored = store->Replace({.tenants = std::move(tenants)});
+    EXPECT_TRUE(stored.ok()) << stored.status();
+    return stored->resources.tenants;
+  };
+  const auto first = apply(
+      {TenantWithTunnels("a", {"x", "y"}), TenantWithTunnels("b", {"x"})});
+  EXPECT_EQ(first[0].id, 1u);
+  EXPECT_EQ(first[1].id, 2u);
+  EXPECT_EQ(first[0].tunnels[0].id, 1u);
+  EXPECT_EQ(first[0].tunnels[1].id, 2u);
+  EXPECT_EQ(first[1].tunnels[0].id, 3u);
+  // Another order and a newcomer: the old ones keep theirs.
+  const auto second =
+      apply({TenantWithTunnels("c", {"x"}), TenantWithTunnels("b", {"x"}),
+             TenantWithTunnels("a", {"y", "x"})});
+  EXPECT_EQ(second[0].id, 3u);
+  EXPECT_EQ(second[0].tunnels[0].id, 4u);
+  EXPECT_EQ(second[1].id, 2u);
+  EXPECT_EQ(second[1].tunnels[0].id, 3u);
+  EXPECT_EQ(second[2].tunnels[0].id, 2u);
+  EXPECT_EQ(second[2].tunnels[1].id, 1u);
+  // Gone and back again: new ids, nobody else's.
+  apply({});
+  const auto third = apply({TenantWithTunnels("a", {"x"})});
+  EXPECT_EQ(third[0].id, 4u);
+  EXPECT_EQ(third[0].tunnels[0].id, 5u);
+}
+
+TEST_F(StoreTest, PreviewGivesWhatReplaceWouldAndStoresNothing) {
+  const auto store = Open();
+  ASSERT_TRUE(
+      store->Replace({.tenants = {TenantWithTunnels("a", {"x"})}}).ok());
+  const Resources next = {.tenants = {TenantWithTunnels("b", {"x"}),
+                                      TenantWithTunnels("a", {"z"})}};
+  const auto preview = store->Preview(next);
+  ASSERT_TRUE(preview.ok()) << preview.status();
+  EXPECT_EQ(store->Load()->epoch, 1u);
+  EXPECT_EQ(store->Load()->resources.tenants.size(), 1u);
+  const auto stored = store->Replace(next);
+  ASSERT_TRUE(stored.ok()) << stored.status();
+  EXPECT_EQ(preview->epoch, stored->epoch);
+  EXPECT_EQ(preview->resources.tenants, stored->resources.tenants);
+}
+
+TEST_F(StoreTest, AnotherWritersOpenTransactionIsNeitherSeenNorBroken) {
+  const auto store = Open();
+  ASSERT_TRUE(store->Replace(Everything()).ok());
+  sqlite3* other = nullptr;
+  ASSERT_EQ(sqlite3_open(path().c_str(), &other), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(other, "BEGIN IMMEDIATE; DELETE FROM tenants", nullptr,
+                         nullptr, nullptr),
+            SQLITE_OK);
+  const auto replaced = store->Replace({});
+  EXPECT_EQ(replaced.status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(replaced.status().message()), HasSubstr("locked"));
+  sqlite3_close(other);  // without COMMIT
+  const auto loaded = store->Load();
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_EQ(loaded->resources.tenants.size(), 3u);
+}
+
+// A child replaces resources as fast as it can and is killed at any moment:
+// what is left is one epoch, complete. Tenants are named after their epoch.
+TEST_F(StoreTest, KilledWriterLeavesOneCompleteEpoch) {
+  uint32_t last = 0;
+  for (int round = 0; round < 10; ++round) {
+    const pid_t child = fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+      auto store = OpenStateStore("sqlite://" + path());
+      if (!store.ok()) _exit(1);
+      for (uint32_t epoch = (*store)->Load()->epoch + 1;; ++epoch) {
+        const std::string name = "e" + std::to_string(epoch);
+        Resources resources;
+        for (int i = 0; i < 50; ++i)
+          resources.tenants.push_back(
+              TenantWithTunnels(name + "-" + std::to_string(i), {"x"}));
+        if (!(*store)->Replace(resources).ok()) _exit(2);
+      }
+    }
+    auto store = Open();
+    const uint32_t wanted = last + 1 + round % 3;
+    while (store->Load()->epoch < wanted)
+      ASSERT_EQ(waitpid(child, nullptr, WNOHANG), 0);
+    kill(child, SIGKILL);
+    ASSERT_EQ(waitpid(child, nullptr, 0), child);
+    store = Open();
+    const auto loaded = store->Load();
+    ASSERT_TRUE(loaded.ok()) << loaded.status();
+    last = loaded->epoch;
+    ASSERT_EQ(loaded->resources.tenants.size(), 50u);
+    for (const Tenant& tenant : loaded->resources.tenants)
+      EXPECT_THAT(tenant.name,
+                  testing::StartsWith("e" + std::to_string(last) + "-"));
+  }
+}
+
+TEST_F(StoreTest, ReplaceIsDurableByTheSettingsOfItsConnection) {
   Open();
-  ASSERT_TRUE(Sqlite::Open(path())->Execute("UPDATE meta SET schema = 7").ok());
+  sqlite3* database = nullptr;
+  ASSERT_EQ(sqlite3_open(path().c_str(), &database), SQLITE_OK);
+  std::string mode;
+  sqlite3_exec(
+      database, "PRAGMA journal_mode",
+      [](void* out, int, char** values, char**) {
+        *static_cast<std::string*>(out) = values[0];
+        return 0;
+      },
+      &mode, nullptr);
+  sqlite3_close(database);
+  EXPECT_EQ(mode, "wal");
+}
+
+TEST_F(StoreTest, StoreOfAnotherSchemaIsRefused) {
+  Open();
+  Sql("PRAGMA user_version=7");
   const auto store = OpenStateStore("sqlite://" + path());
   EXPECT_EQ(store.status().code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_THAT(std::string(store.status().message()), HasSubstr("schema 7"));
+  EXPECT_EQ(std::string(store.status().message()),
+            "state store " + path() +
+                ": schema version 7, and this program needs 1; use the program "
+                "that wrote it, or name another file");
 }
 
-TEST_F(StoreTest, WhatIsNoDatabaseIsRefusedByName) {
-  std::filesystem::create_directories(folder_ / "deep" / "state.db");
+TEST_F(StoreTest, AnotherProgramsDatabaseIsRefused) {
+  std::filesystem::create_directories(folder_ / "a");
+  Sql("CREATE TABLE t (x); PRAGMA user_version=1");
   const auto store = OpenStateStore("sqlite://" + path());
-  EXPECT_EQ(store.status().code(), absl::StatusCode::kUnavailable);
-  EXPECT_THAT(std::string(store.status().message()), HasSubstr(path()));
+  EXPECT_EQ(store.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(store.status().message()),
+              HasSubstr("another program's database"));
 }
 
-TEST(OpenStateStoreTest, OtherSchemesAreRefusedWithOneThatWorks) {
-  for (const char* url : {"etcd://host:2379", "sqlite://", "/tmp/x", ""}) {
-    const auto store = OpenStateStore(url);
-    EXPECT_EQ(store.status().code(), absl::StatusCode::kInvalidArgument);
-    EXPECT_THAT(std::string(store.status().message()), HasSubstr("sqlite:///"));
+TEST_F(StoreTest, FileThatIsNoDatabaseIsRefused) {
+  std::filesystem::create_directories(folder_ / "a");
+  std::ofstream(path()) << std::string(10000, 'x');
+  const auto store = OpenStateStore("sqlite://" + path());
+  EXPECT_EQ(store.status().code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(StoreTest, DamagedTenantIsAnErrorAndNotAnAbsence) {
+  const auto store = Open();
+  ASSERT_TRUE(store->Replace(Everything()).ok());
+  for (const char* document : {"{", "[]", "null", "{\"name\": 1, \"x\": 2}"}) {
+    Sql(std::string("UPDATE tenants SET document='") + document +
+        "' WHERE position=2");
+    EXPECT_EQ(store->Load().status().code(), absl::StatusCode::kDataLoss)
+        << document;
   }
+}
+
+TEST_F(StoreTest, UrlsOfOtherKindsAreRefused) {
+  for (const char* url : {"", "sqlite://", "etcd://host:2379", "/state.db"})
+    EXPECT_EQ(OpenStateStore(url).status().code(),
+              absl::StatusCode::kInvalidArgument)
+        << url;
+}
+
+TEST_F(StoreTest, FolderThatCannotBeMadeIsNamed) {
+  const auto store = OpenStateStore("sqlite:///proc/none/state.db");
+  EXPECT_EQ(store.status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(store.status().message()),
+              HasSubstr("/proc/none/state.db"));
 }
 
 }  // namespace
