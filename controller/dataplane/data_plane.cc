@@ -183,10 +183,10 @@ absl::StatusOr<AttachedDevice> KernelDataPlane::Attach(
                                    .why = link->why,
                                    .queues = ReceiveQueues(device.name),
                                    .adopted = link->adopted};
-  // Sockets last as long as their device: an update loses no punt.
-  const bool has_sockets = tap_ && link->adopted && attached_.contains(slot) &&
-                           attached_[slot].queues == attached.queues;
   attached_[slot] = attached;
+  // Sockets last as long as their device: an update loses no punt.
+  const bool has_sockets =
+      link->adopted && xsks_->Count(slot) == attached.queues;
   if (tap_ && !has_sockets) {
     RETURN_IF_ERROR(AddSockets(slot, attached.name, attached.queues));
   }

@@ -254,6 +254,12 @@ void XskSet::Remove(uint32_t slot) {
   });
 }
 
+int XskSet::Count(uint32_t slot) const {
+  return static_cast<int>(std::count_if(
+      sockets_.begin(), sockets_.end(),
+      [slot](const auto& socket) { return socket->slot() == slot; }));
+}
+
 int XskSet::Read(
     int budget,
     absl::FunctionRef<void(const rp_punt&, absl::Span<const uint8_t>)> handle) {

@@ -28,6 +28,8 @@ class XskSet {
   absl::Status Add(uint32_t slot, const std::string& device, int queues,
                    uint32_t frames);
   void Remove(uint32_t slot);
+  // Sockets of a slot.
+  int Count(uint32_t slot) const;
 
   // One epoll descriptor over all sockets.
   int fd() const { return epoll_.get(); }
