@@ -160,8 +160,9 @@ class EdgeLab(netlab.Lab):
     # --- topology ---
 
     def build(self):
-        for tool in ("bin/rampartd", "bin/xdpctl", "lab/gue_tun"):
-            if not os.access(f"{build_dir()}/{tool}", os.X_OK):
+        for tool in ("bin/rampartd", "bin/xdpctl", "lab/gue_tun",
+                     "lab/xdp_pass.bpf.o"):
+            if not os.path.exists(f"{build_dir()}/{tool}"):
                 raise LabError(f"{build_dir()}/{tool} is missing: "
                                "tools/build makes it")
         self._mount_bpffs()
@@ -182,8 +183,15 @@ class EdgeLab(netlab.Lab):
             netlab.run(["mount", "-t", "bpf", "-o", "mode=0700", "bpf", BPFFS])
             self._mounted_bpffs = True
 
+    @staticmethod
+    def faces_xdp(host, device):
+        """For the end of a veth whose other end answers by XDP."""
+        host.ip(f"link set dev {device} xdp obj "
+                f"{build_dir()}/lab/xdp_pass.bpf.o sec xdp")
+
     def _connect_edge(self):
         self.link(self.core, "edge", self.edge, "eth0")
+        self.faces_xdp(self.core, "edge")
         self.core.ip(
             f"addr add {CORE[4]}/24 dev edge",
             f"addr add {CORE[6]}/64 dev edge nodad",
@@ -242,6 +250,7 @@ class EdgeLab(netlab.Lab):
 
     def _connect_by_interface(self, site):
         self.link(self.edge, site.edge_device, site.host, "eth0")
+        self.faces_xdp(site.host, "eth0")
         self.edge.ip(f"addr add {site.gateway(4)}/16 dev {site.edge_device}",
                      f"addr add {site.gateway(6)}/48 dev {site.edge_device} "
                      "nodad")
