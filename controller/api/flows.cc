@@ -2,6 +2,7 @@
 // GET /v1/flows and /v1/nat/sessions.
 #include <netinet/in.h>
 
+#include "absl/strings/str_cat.h"
 #include "controller/api/handlers.h"
 #include "controller/api/names.h"
 #include "controller/api/selectors.h"
@@ -166,8 +167,8 @@ absl::StatusOr<Json> GetNatSessions(const Backend& backend,
                                     const Query& query) {
   for (const auto& [name, value] : query) {
     if (name.ends_with("tunnel") || name.ends_with("state"))
-      return absl::InvalidArgumentError("selector '" + name +
-                                        "': NAT sessions have none");
+      return absl::InvalidArgumentError(
+          absl::StrCat("selector '", name, "': NAT sessions have none"));
   }
   ASSIGN_OR_RETURN(const size_t limit, LimitOf(query));
   ASSIGN_OR_RETURN(Selectors selectors, Selectors::Parse(query, kLimit));

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "controller/api/json.h"
 
+#include "absl/strings/str_cat.h"
+
 namespace rampart {
 
 Json Document(std::string_view kind) {
-  return {{"schema", "xdpctl/v1/" + std::string(kind)}};
+  return {{"schema", absl::StrCat("xdpctl/v1/", Absl(kind))}};
 }
 
 std::string ToText(const Json& json) {

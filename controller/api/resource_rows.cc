@@ -5,48 +5,10 @@
 #include <vector>
 
 #include "controller/api/handlers.h"
-#include "controller/api/names.h"
+#include "controller/model/words.h"
 
 namespace rampart {
 namespace {
-
-std::string_view NameOf(TunnelType type) {
-  switch (type) {
-    case TunnelType::kGue:
-      return "gue";
-    case TunnelType::kGre:
-      return "gre";
-    case TunnelType::kInterface:
-      return "interface";
-  }
-  return "";
-}
-
-std::string_view NameOf(Auth auth) {
-  switch (auth) {
-    case Auth::kMac:
-      return "mac";
-    case Auth::kCookie:
-      return "cookie";
-    case Auth::kGreKey:
-      return "gre-key";
-    case Auth::kNone:
-      return "none";
-  }
-  return "";
-}
-
-std::string_view NameOf(PolicyAction action) {
-  switch (action) {
-    case PolicyAction::kAllow:
-      return "allow";
-    case PolicyAction::kDeny:
-      return "deny";
-    case PolicyAction::kReject:
-      return "reject";
-  }
-  return "";
-}
 
 template <typename T>
 Json Strings(const std::vector<T>& values) {
@@ -57,11 +19,7 @@ Json Strings(const std::vector<T>& values) {
 
 Json PortStrings(const std::vector<PortRange>& ranges) {
   Json out = Json::array();
-  for (const PortRange& range : ranges) {
-    std::string text = std::to_string(range.first);
-    if (range.last != range.first) text += "-" + std::to_string(range.last);
-    out.push_back(text);
-  }
+  for (const PortRange& range : ranges) out.push_back(PortsToString(range));
   return out;
 }
 
@@ -73,7 +31,7 @@ Json PeerRow(TunnelType type, const Peer& peer) {
     row["sequence"] = peer.sequence;
     return row;
   }
-  row["auth"] = NameOf(peer.auth);
+  row["auth"] = WordOf(kAuths, peer.auth);
   if (peer.auth == Auth::kNone) row["variant"] = peer.variant;
   row["accept_zero_checksum"] = peer.accept_zero_checksum;
   Json keys = Json::array();
@@ -90,7 +48,7 @@ Json TunnelRow(const Tenant& tenant, const Tunnel& tunnel) {
   return {{"tenant", tenant.name},
           {"name", tunnel.name},
           {"id", tunnel.id},
-          {"type", NameOf(tunnel.type)},
+          {"type", WordOf(kTunnelTypes, tunnel.type)},
           {"vnet", tunnel.vnet},
           {"peers", std::move(peers)},
           {"edge", tunnel.edge},
@@ -117,7 +75,7 @@ Json MatchRow(const PolicyMatch& match) {
   Json row = Json::object();
   if (!match.vnet.empty()) row["vnet"] = match.vnet;
   if (!match.tunnel.empty()) row["tunnel"] = match.tunnel;
-  if (match.protocol) row["protocol"] = ProtocolName(*match.protocol);
+  if (match.protocol) row["protocol"] = RuleProtocolToString(*match.protocol);
   if (!match.sources.empty()) row["sources"] = Strings(match.sources);
   if (!match.destinations.empty())
     row["destinations"] = Strings(match.destinations);
@@ -189,7 +147,7 @@ Json PolicyRows(const Resources& resources) {
               [](const Tenant& tenant, const PolicyRule& rule) -> Json {
                 return {{"tenant", tenant.name},
                         {"name", rule.name},
-                        {"action", NameOf(rule.action)},
+                        {"action", WordOf(kPolicyActions, rule.action)},
                         {"match", MatchRow(rule.match)}};
               });
 }

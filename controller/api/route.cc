@@ -4,6 +4,7 @@
 #include "absl/strings/str_join.h"
 #include "controller/api/handlers.h"
 #include "controller/base/status.h"
+#include "controller/model/words.h"
 
 namespace rampart {
 namespace {
@@ -57,9 +58,7 @@ Json RouteRow(const Snapshot::VnetRef& vnet, const Snapshot::RouteRef& ref) {
   if (kind == Route::Kind::kInternet) row["pool"] = ref.route->pool;
   if (ref.tunnel != nullptr) {
     row["tunnel"] = ref.tunnel->name;
-    row["type"] = ref.tunnel->type == TunnelType::kGue   ? "gue"
-                  : ref.tunnel->type == TunnelType::kGre ? "gre"
-                                                         : "interface";
+    row["type"] = WordOf(kTunnelTypes, ref.tunnel->type);
     if (ref.tunnel->type == TunnelType::kInterface)
       row["device"] = ref.tunnel->device;
     else

@@ -7,7 +7,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
 #include "controller/base/status.h"
+#include "controller/config/check.h"
+#include "controller/config/secrets.h"
 #include "controller/daemon/random.h"
 #include "controller/policy/policy_hooks.h"
 
@@ -34,6 +37,18 @@ absl::StatusOr<Edge::Parts> Edge::OpenParts(const EdgeConfig& config,
   return parts;
 }
 
+// The resources in the store, with what the store does not keep. Peers without
+// their key are down, the others work.
+absl::StatusOr<StoredResources> Edge::LoadStored() {
+  ASSIGN_OR_RETURN(StoredResources stored, parts_.store->Load());
+  for (const absl::Status& status : {LoadSecrets(stored.resources),
+                                     CheckResources(stored.resources, config_)})
+    for (absl::string_view line :
+         absl::StrSplit(status.message(), '\n', absl::SkipEmpty()))
+      spdlog::warn("{}", std::string(line));
+  return stored;
+}
+
 Edge::Edge(EdgeConfig config, Parts parts)
     : config_(std::move(config)),
       parts_(std::move(parts)),
@@ -54,7 +69,7 @@ absl::Status Edge::Start() {
            [this](uint32_t, const IpAddress&) {
              parts_.engine->OnUnderlayChange();
            }});
-  ASSIGN_OR_RETURN(StoredResources stored, parts_.store->Load());
+  ASSIGN_OR_RETURN(StoredResources stored, LoadStored());
   RETURN_IF_ERROR(PutInForce(std::move(stored), /*strict=*/false));
   const Engine::Statistics statistics = parts_.engine->statistics();
   spdlog::info("edge {}: epoch {}, {} tenants, {}; {} flows adopted",
@@ -99,7 +114,7 @@ absl::StatusOr<uint32_t> Edge::Apply(Resources resources) {
 }
 
 absl::Status Edge::Reload() {
-  ASSIGN_OR_RETURN(StoredResources stored, parts_.store->Load());
+  ASSIGN_OR_RETURN(StoredResources stored, LoadStored());
   RETURN_IF_ERROR(PutInForce(std::move(stored), /*strict=*/false));
   spdlog::info("key files read again; epoch {}", snapshot_->epoch());
   return absl::OkStatus();

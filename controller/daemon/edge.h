@@ -64,6 +64,7 @@ class Edge final : public Backend {
   Engine& engine() { return *parts_.engine; }
 
  private:
+  absl::StatusOr<StoredResources> LoadStored();
   absl::Status PutInForce(StoredResources stored, bool strict);
 
   const EdgeConfig config_;

@@ -119,7 +119,7 @@ TEST_F(HandlersTest, EveryAnswerNamesItsSchema) {
                                           {"/v1/drops", "drops"},
                                           {"/v1/maps", "maps"},
                                           {"/v1/maps/rp_grants", "map"}})
-    EXPECT_EQ(Get(path)["schema"], "xdpctl/v1/" + kind);
+    EXPECT_EQ(Get(path)["schema"], absl::StrCat("xdpctl/v1/", kind));
 }
 
 TEST_F(HandlersTest, UnknownPathsAndMethodsAreRefused) {
