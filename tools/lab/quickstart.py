@@ -2,6 +2,7 @@
 """What tools/quickstart shows once everything is built."""
 
 import concurrent.futures
+import itertools
 import json
 import os
 import sys
@@ -13,7 +14,9 @@ from edge_lab import INET
 
 TENANTS = ("acme", "globex")
 PRIVATE = {4: "10.2.0.9", 6: "fd00:2::9"}
-CURL_PORT = 40001
+# One for each page, the same for both tenants: a closed connection keeps its
+# port for a minute.
+CURL_PORTS = itertools.count(40001)
 IPERF_PORT = 45001
 PING_ID = 4242
 IPERF_SECONDS = 3
@@ -51,13 +54,14 @@ def ping(lab, destination):
 
 def curl(lab, destination):
     url = f"http://{bracketed(destination)}/"
+    port = next(CURL_PORTS)
 
     def one(tenant):
         return lab.sites[f"{tenant}-1"].host.run(
-            "curl", "-sS", "--max-time", 5, "--local-port", CURL_PORT, "-A",
+            "curl", "-sS", "--max-time", 5, "--local-port", port, "-A",
             f"curl of {tenant}", url).stdout.strip()
     for tenant, page in at_the_same_time(one).items():
-        say(f"curl  {tenant:6} {url:27} from port {CURL_PORT}: \"{page}\"")
+        say(f"curl  {tenant:6} {url:27} from port {port}: \"{page}\"")
 
 
 def iperf3(lab, destination, ports):
