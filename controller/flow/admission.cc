@@ -308,6 +308,7 @@ void Admission::Wait(const Arrival& arrival, uint32_t next_hop,
       .rule = rule,
       .epoch = snapshot_->epoch(),
       .since = deps_.clock.Tick()};
+  if (!pending_.IsWaitedFor(next_hop)) deps_.next_hops.Probe(next_hop);
   if (!pending_.Add(next_hop, std::move(waiting)))
     Drop(arrival, RP_DROP_PENDING_FULL);
 }

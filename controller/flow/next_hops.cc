@@ -13,6 +13,10 @@ namespace {
 
 constexpr size_t kDestinationsMax = 65536;  // remembered answers
 
+// Hosts that somebody only asks for must not fill the kernel's neighbour table
+// (RFC 6583 section 6.1); its default limit is 1024.
+constexpr size_t kUnknownMax = 512;
+
 absl::Status NoTunnel(uint32_t id) {
   return absl::NotFoundError(
       absl::StrCat("next hop: tunnel ", id, ": none of this edge"));
@@ -51,14 +55,27 @@ absl::Status NextHops::ResolveAll() {
   paths_.Refresh();
   underlay_.clear();
   destinations_.clear();
-  for (uint32_t index = 1; index < hops_.size(); ++index)
+  return ResolveEach();
+}
+
+absl::Status NextHops::ResolveEach() {
+  paths_.BeginUse();
+  down_ = 0;
+  for (uint32_t index = 1; index < hops_.size(); ++index) {
     RETURN_IF_ERROR(Resolve(index));
+    down_ += !Usable(index);
+  }
+  paths_.EndUse();
   return absl::OkStatus();
 }
 
 absl::Status NextHops::ResolveDown() {
-  for (uint32_t index = 1; index < hops_.size(); ++index)
-    if (!Usable(index)) RETURN_IF_ERROR(Resolve(index));
+  down_ = 0;
+  for (uint32_t index = 1; index < hops_.size(); ++index) {
+    if (Usable(index)) continue;
+    RETURN_IF_ERROR(Resolve(index));
+    down_ += !Usable(index);
+  }
   return absl::OkStatus();
 }
 
@@ -128,6 +145,8 @@ absl::StatusOr<uint32_t> NextHops::NewIndex() {
 }
 
 absl::StatusOr<uint32_t> NextHops::Make(const Identity& identity) {
+  if (identity.use == RP_USE_INTERFACE && down_ >= kUnknownMax)
+    return absl::ResourceExhaustedError("next hop: too many are unresolved");
   ASSIGN_OR_RETURN(const uint32_t index, NewIndex());
   hops_[index] = {.identity = identity, .used_in = pass_};
   if (absl::Status status = Resolve(index); !status.ok()) {
@@ -135,12 +154,14 @@ absl::StatusOr<uint32_t> NextHops::Make(const Identity& identity) {
     free_.push_back(index);
     return status;
   }
+  down_ += !Usable(index);
   return index;
 }
 
 rp_next_hop NextHops::Compile(Hop& hop) {
   const Identity& identity = hop.identity;
   absl::StatusOr<rp_next_hop> compiled;
+  hop.via = {};
   switch (identity.use) {
     case RP_USE_TUNNEL:
       compiled = CompileTunnel(hop);
@@ -179,7 +200,7 @@ absl::StatusOr<rp_next_hop> NextHops::CompileTunnel(Hop& hop) {
   absl::StatusOr<rp_next_hop> result;
   for (size_t i = 0; i < peers; ++i) {
     result = CompilePeer(hop, *ref.tunnel, (hop.identity.peer + i) % peers);
-    if (result.ok()) break;
+    if (result.ok() && result->kind == RP_NEXT_HOP_SEND) break;
   }
   return result;
 }
@@ -246,22 +267,19 @@ absl::Status NextHops::Resolve(uint32_t index) {
 
 absl::Status NextHops::EndPass() {
   ++pass_;
-  absl::flat_hash_set<Via> left;
+  const size_t free_before = free_.size();
   for (uint32_t index = 1; index < hops_.size(); ++index) {
     const Hop& hop = hops_[index];
-    if (hop.identity.use == RP_USE_NONE || pass_ - hop.used_in <= 2) continue;
-    if (hop.via.ifindex != 0) left.insert(hop.via);
-    RETURN_IF_ERROR(Free(index));
+    if (hop.identity.use != RP_USE_NONE && pass_ - hop.used_in > 2)
+      RETURN_IF_ERROR(Free(index));
   }
-  if (left.empty()) return absl::OkStatus();
+  if (free_.size() == free_before) return absl::OkStatus();
   const auto is_free = [&](const auto& entry) {
     return hops_[entry.second].identity.use == RP_USE_NONE;
   };
   absl::erase_if(underlay_, is_free);
   absl::erase_if(destinations_, is_free);
-  for (const Hop& hop : hops_) left.erase(hop.via);
-  for (const Via& via : left) paths_.Release(via);
-  return absl::OkStatus();
+  return ResolveEach();  // to let go of neighbours
 }
 
 absl::Status NextHops::Free(uint32_t index) {

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "controller/base/ip.h"
@@ -36,9 +35,12 @@ class NextHops {
   // Tries again what is down, with the routes known already.
   absl::Status ResolveDown();
 
+  // Packets wait for this one: has the kernel look for its neighbour now.
+  void Probe(uint32_t index) { paths_.Probe(hops_[index].via); }
+
   // The index for a purpose, made if there is none. A new one may be down at
   // first. Errors: NotFound without a route or device, ResourceExhausted
-  // when all indices are in use.
+  // when all indices are in use, or too many neighbours are unknown.
   //
   // Into a tunnel. destination: of the inner packet. peer: the position that
   // is tried first; another peer is taken while that one is down.
@@ -56,6 +58,10 @@ class NextHops {
   }
   bool Usable(uint32_t index) const {
     return At(index).kind != RP_NEXT_HOP_DOWN;
+  }
+  // Whether both lead to the same neighbour.
+  bool SameWay(uint32_t a, uint32_t b) const {
+    return hops_[a].via == hops_[b].via;
   }
 
   // An index is given back when no flow was seen to use it for two passes of
@@ -99,6 +105,7 @@ class NextHops {
   absl::StatusOr<rp_next_hop> CompileInterface(Hop& hop);
   absl::StatusOr<rp_next_hop> CompileUnderlay(Hop& hop);
   absl::Status Resolve(uint32_t index);
+  absl::Status ResolveEach();
   absl::Status Free(uint32_t index);
 
   const Map<uint32_t, rp_next_hop>& map_;
@@ -111,6 +118,7 @@ class NextHops {
   absl::flat_hash_map<std::pair<Via, Family>, uint32_t> underlay_;
   absl::flat_hash_map<IpAddress, uint32_t> destinations_;
   uint32_t pass_ = 2;
+  size_t down_ = 0;  // at the last look, and made since
 };
 
 }  // namespace rampart

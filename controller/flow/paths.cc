@@ -101,7 +101,11 @@ absl::StatusOr<LinkPath> Paths::Resolve(const Via& via) {
   path.mtu = via.mtu;
   RETURN_IF_ERROR(FindDevice(*link, path));
   if (!link->ethernet) return path;
-  RETURN_IF_ERROR(underlay_.Manage(via.ifindex, via.neighbour));
+  const auto [managed, added] = managed_.try_emplace(
+      std::make_pair(via.ifindex, via.neighbour), generation_);
+  managed->second = generation_;
+  // Once: asking again makes the kernel probe, and tell, and us ask again.
+  if (added) Probe(via);
   const std::optional<MacAddress> mac =
       underlay_.Neighbour(via.ifindex, via.neighbour);
   if (!mac) {
@@ -113,10 +117,20 @@ absl::StatusOr<LinkPath> Paths::Resolve(const Via& via) {
   return path;
 }
 
-void Paths::Release(const Via& via) {
+void Paths::Probe(const Via& via) {
   if (via.neighbour.IsUnspecified()) return;
-  // Gone with its device, or not: either way nothing is left to undo.
-  underlay_.Unmanage(via.ifindex, via.neighbour).IgnoreError();
+  // What cannot be asked for stays unknown, which is said where it matters.
+  underlay_.Manage(via.ifindex, via.neighbour).IgnoreError();
+}
+
+void Paths::EndUse() {
+  absl::erase_if(managed_, [&](const auto& entry) {
+    if (entry.second == generation_) return false;
+    const auto& [ifindex, neighbour] = entry.first;
+    // Gone with its device, or not: either way nothing is left to undo.
+    underlay_.Unmanage(ifindex, neighbour).IgnoreError();
+    return true;
+  });
 }
 
 }  // namespace rampart

@@ -51,12 +51,16 @@ class Paths {
   absl::StatusOr<Via> Beside(std::string_view device,
                              const IpAddress& neighbour);
 
-  // Asks for resolution of an unknown neighbour. Errors: Unavailable while the
-  // neighbour is unknown or the link down, NotFound if no program is attached
-  // to the device.
+  // Has the kernel keep the neighbour fresh from now on. Errors: Unavailable
+  // while the neighbour is unknown or the link down, NotFound if no program is
+  // attached to the device.
   absl::StatusOr<LinkPath> Resolve(const Via& via);
-  // Undoes what Resolve() asked the kernel to keep fresh.
-  void Release(const Via& via);
+  // Has the kernel look for the neighbour now: packets wait for it.
+  void Probe(const Via& via);
+  // Between the two, Resolve() is called for all that is in use; the other
+  // neighbours are then no longer kept fresh.
+  void BeginUse() { ++generation_; }
+  void EndUse();
 
  private:
   const absl::StatusOr<UnderlayRoute>& Route(const IpAddress& destination);
@@ -66,6 +70,9 @@ class Paths {
   const DataPlane& data_plane_;
   absl::flat_hash_map<IpAddress, absl::StatusOr<UnderlayRoute>> routes_;
   absl::flat_hash_map<uint32_t, uint32_t> slots_;  // by ifindex
+  // Neighbours kept fresh, by device; the value says when it was last used.
+  absl::flat_hash_map<std::pair<uint32_t, IpAddress>, uint32_t> managed_;
+  uint32_t generation_ = 0;
 };
 
 }  // namespace rampart

@@ -40,6 +40,10 @@ class Pending {
   // Null if none waits.
   const Flow* Find(const FlowTuple& tuple) const;
 
+  bool IsWaitedFor(uint32_t next_hop) const {
+    return queues_.contains(next_hop);
+  }
+
   // False if the queue is full.
   bool Add(uint32_t next_hop, Waiting waiting);
   // Takes out, in order of arrival, all that wait for a next hop which `ready`.

@@ -176,7 +176,7 @@ absl::Status Sweep::Reroute(const typename F::Key& key,
                             const typename F::Value& value) {
   const auto next_hop = deps_.next_hops.ToUnderlay(
       RewrittenTuple<F>(key, value).destination.address);
-  if (!next_hop.ok() || *next_hop == value.flow.next_hop)
+  if (!next_hop.ok() || deps_.next_hops.SameWay(*next_hop, value.flow.next_hop))
     return absl::OkStatus();
   deps_.next_hops.MarkUsed(*next_hop);
   ASSIGN_OR_RETURN(auto current, deps_.flows.map<F>().Get(key));

@@ -52,6 +52,7 @@ class FakeUnderlay final : public Underlay {
   }
   absl::Status Manage(uint32_t ifindex, const IpAddress& address) override {
     managed.insert({ifindex, address});
+    ++manage_calls;
     return absl::OkStatus();
   }
   absl::Status Unmanage(uint32_t ifindex, const IpAddress& address) override {
@@ -74,6 +75,7 @@ class FakeUnderlay final : public Underlay {
   Neighbours neighbours;
   std::set<std::pair<uint32_t, IpAddress>> managed;
   int route_calls = 0;
+  int manage_calls = 0;
 };
 
 }  // namespace rampart

@@ -224,6 +224,58 @@ TEST_P(NextHopTest, NoRouteOnTheUnderlayIsSaid) {
   EXPECT_THAT(AllDrops(), ElementsAre(Pair(int{RP_DROP_NEXT_HOP_DOWN}, 1)));
 }
 
+// Each time it is asked, the kernel probes and tells about it: asking whenever
+// it tells would never end.
+TEST_P(NextHopTest, ChangesDoNotMakeTheKernelProbeAgain) {
+  Punt(Udp(net.fra, net.internet));
+  Punt(Udp(net.fra, net.two));
+  const int calls = underlay.manage_calls;
+  for (int i = 0; i < 10; ++i) Changed();
+  Pass(absl::Seconds(5));
+  EXPECT_EQ(underlay.manage_calls, calls);
+}
+
+TEST_P(NextHopTest, AHostThatWasAwayIsLookedForWhenPacketsComeForIt) {
+  underlay.neighbours.erase({kLanIf, net.lan});
+  Punt(Udp(net.fra, net.lan));
+  const int calls = underlay.manage_calls;
+  Punt(Udp(net.fra, net.lan));
+  EXPECT_EQ(underlay.manage_calls, calls);
+  Pass(absl::Seconds(3.5));
+  Punt(Udp(net.fra, net.lan));
+  EXPECT_GT(underlay.manage_calls, calls);
+}
+
+TEST_P(NextHopTest, TheGatewayThatWasLeftIsNoLongerKeptFresh) {
+  Punt(Udp(net.fra, net.internet));
+  const IpAddress gateway =
+      net.family == Family::kV4 ? Ip("192.0.2.253") : Ip("2001:db8::fd");
+  EXPECT_TRUE(underlay.managed.count({kUplinkIf, net.gateway}));
+  for (auto& [prefix, route] : underlay.routes)
+    if (route.gateway == net.gateway) route.gateway = gateway;
+  Changed();
+  EXPECT_TRUE(underlay.managed.count({kUplinkIf, gateway}));
+  EXPECT_FALSE(underlay.managed.count({kUplinkIf, net.gateway}));
+}
+
+// Somebody scans the LAN: the kernel's neighbour table is not for him.
+TEST_P(NextHopTest, UnknownHostsAreLimited) {
+  for (int i = 0; i < 600; ++i) {
+    uint8_t bytes[16] = {0xfd, 0, 0, 3};
+    bytes[13] = 1;
+    bytes[14] = i >> 8;
+    bytes[15] = i;
+    IpAddress host = IpAddress::V6(bytes);
+    if (net.family == Family::kV4) host = IpAddress::V4(htonl(0x0a030a00 + i));
+    Punt(Udp(net.fra, host));
+  }
+  EXPECT_EQ(underlay.managed.size(), 512u + 1);  // and the peer of fra
+  EXPECT_EQ(Drops(RP_DROP_NEXT_HOP_DOWN), 600u - 512);
+  Pass(absl::Seconds(10));
+  EXPECT_EQ(underlay.managed.size(), 0u);
+  EXPECT_EQ(UsedIndices(), 0u);
+}
+
 TEST_P(NextHopTest, RoutesAreAskedForOnce) {
   Punt(Udp(net.fra, net.internet));
   const int calls = underlay.route_calls;
