@@ -112,6 +112,8 @@ class TreeBuilder final : public YAML::EventHandler {
       parent.has_key = false;
       tree.key = std::move(parent.key);
       tree.key_line = parent.key_line;
+      // yaml-cpp notices what is missing at the token that follows.
+      if (tree.kind == Tree::Kind::kNull) tree.line = tree.key_line;
     }
     parent.tree.children.push_back(std::move(tree));
   }

@@ -122,6 +122,7 @@ void Fields::AddMistake(int line, std::string_view key,
 
 void Fields::Mistake(std::string_view key, std::string_view what) {
   const Tree* value = Find(key);
+  if (value != nullptr && value->kind == Tree::Kind::kBroken) return;
   AddMistake(value == nullptr ? tree_.line : value->line, key, Abseil(what));
 }
 

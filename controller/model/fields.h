@@ -27,7 +27,10 @@ class Fields {
 
   int line() const { return tree_.line; }
   // False once something in this map was found wrong.
-  bool ok() const { return mistakes_.count() == mistakes_before_; }
+  bool ok() const {
+    return tree_.kind == Tree::Kind::kMap &&
+           mistakes_.count() == mistakes_before_;
+  }
 
   // True if the map has this key, which counts as asking for it.
   bool Has(std::string_view key);
@@ -66,7 +69,8 @@ class Fields {
                 absl::FunctionRef<void(Fields&)> read);
 
   // Reports a mistake in the value of `key`, or in the map if it has no such
-  // key. what: "what is wrong; what would be right".
+  // key; nothing if that value was reported as broken before. what: "what is
+  // wrong; what would be right".
   void Mistake(std::string_view key, std::string_view what);
 
   // Reports every key that was not asked for.

@@ -104,7 +104,7 @@ absl::StatusOr<std::string> ParseName(std::string_view text) {
 
 absl::StatusOr<std::string> ParsePath(std::string_view text) {
   if (text.empty() || text.find('\0') != std::string_view::npos)
-    return Wrong(text, "is not a path", "one such as /etc/rampart/syd.key");
+    return Wrong(text, "is not a path", "the name of a file");
   return std::string(text);
 }
 
