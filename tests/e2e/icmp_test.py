@@ -26,9 +26,10 @@ class IcmpTest(e2e.EdgeTest):
             self.address_of("acme-1", version), check=False).stdout
 
     def test_a_packet_too_big_for_the_tunnel_is_answered_with_its_mtu(self):
-        says = {4: f"From {ROUTER[4]} icmp_seq=1 Frag needed and DF set "
+        router = {v: self.site("acme-3").gateway(v) for v in (4, 6)}
+        says = {4: f"From {router[4]} icmp_seq=1 Frag needed and DF set "
                    f"(mtu = {TUNNEL_MTU})",
-                6: f"From {ROUTER[6]} icmp_seq=1 Packet too big: "
+                6: f"From {router[6]} icmp_seq=1 Packet too big: "
                    f"mtu={TUNNEL_MTU}"}
         for version in (4, 6):
             with self.subTest(version=version):

@@ -41,7 +41,7 @@ class TenantsTest(e2e.EdgeTest):
         for version in (4, 6):
             with self.subTest(version=version):
                 pages = at_once(
-                    lambda t: self.curl(t, PRIVATE[version], 40001))
+                    lambda t: self.curl(t, PRIVATE[version], 40000 + version))
                 for tenant in TENANTS:
                     self.assertEqual(pages[tenant],
                                      f"private page of {tenant}")
@@ -50,12 +50,13 @@ class TenantsTest(e2e.EdgeTest):
                     self.assertFalse([x for x in lines if f'"{other}"' in x])
                     # The server sees the client itself, nothing translated.
                     client = self.site(f"{tenant}-1").address(version)
-                    self.assertIn(f"{client} 40001 ", lines[-1])
+                    self.assertIn(f"{client} {40000 + version} ", lines[-1])
 
     def test_identical_requests_to_the_internet_get_a_port_each(self):
         for version in (4, 6):
             with self.subTest(version=version):
-                pages = at_once(lambda t: self.curl(t, INET[version], 40002))
+                pages = at_once(
+                    lambda t: self.curl(t, INET[version], 40010 + version))
                 self.assertEqual(set(pages.values()), {"the Internet"})
                 lines = self.lab.web_log(self.host("inet"))[-2:]
                 self.assertEqual({x.split()[0] for x in lines},

@@ -185,7 +185,8 @@ class EdgeLab(netlab.Lab):
 
     @staticmethod
     def faces_xdp(host, device):
-        """For the end of a veth whose other end answers by XDP."""
+        """For the end of a veth whose other end sends by XDP: without a
+        program here the kernel drops such frames or wakes nobody."""
         host.ip(f"link set dev {device} xdp obj "
                 f"{build_dir()}/lab/xdp_pass.bpf.o sec xdp")
 

@@ -223,16 +223,15 @@ class Lab:
     def link(self, a, device_a, b, device_b, mtu=1500):
         """Joins two hosts by a veth pair that behaves like a wire.
 
-        tx off, rx off: senders finish checksums and cut segments, receivers
-        verify them; a veth would carry neither. gro on: the end polls, without
-        which frames that XDP sends to it are lost. pfifo: fast senders would
+        tx off, rx off, gro off: senders finish checksums and cut segments,
+        receivers verify every packet as it came. pfifo: fast senders would
         overrun the 256 frames of a veth.
         """
         run(["ip", "link", "add", device_a, "mtu", mtu, "netns", a.netns,
              "type", "veth", "peer", "name", device_b, "mtu", mtu, "netns",
              b.netns])
         for host, device in ((a, device_a), (b, device_b)):
-            host.ethtool(device, "tx off", "rx off", "gro on")
+            host.ethtool(device, "tx off", "rx off", "gro off")
             host.ip(f"link set {device} txqueuelen 1000 up")
             host.run("tc", "qdisc", "add", "dev", device, "root", "pfifo",
                      "limit", "1000")

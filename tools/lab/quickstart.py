@@ -3,6 +3,7 @@
 
 import concurrent.futures
 import itertools
+import itertools
 import json
 import os
 import sys
@@ -20,6 +21,10 @@ CURL_PORTS = itertools.count(40001)
 IPERF_PORT = 45001
 PING_ID = 4242
 IPERF_SECONDS = 3
+
+# Source ports, the same for all tenants; new ones for each try, as the kernel
+# keeps used ones for a minute.
+_ports = itertools.count(40001)
 
 _begin = time.monotonic()
 
@@ -54,6 +59,7 @@ def ping(lab, destination):
 
 def curl(lab, destination):
     url = f"http://{bracketed(destination)}/"
+    port = next(_ports)
     port = next(CURL_PORTS)
 
     def one(tenant):
@@ -65,14 +71,16 @@ def curl(lab, destination):
 
 
 def iperf3(lab, destination, ports):
+    source_port = next(_ports)
+
     def one(tenant):
         out = lab.sites[f"{tenant}-1"].host.run(
             "iperf3", "-J", "-c", destination, "-p", ports[tenant], "--cport",
-            IPERF_PORT, "-t", IPERF_SECONDS, timeout=30).stdout
+            source_port, "-t", IPERF_SECONDS, timeout=30).stdout
         return json.loads(out)["end"]
     for tenant, end in at_the_same_time(one).items():
         rate = end["sum_received"]["bits_per_second"] / 1e6
-        say(f"iperf3 {tenant:6} {IPERF_PORT} -> {bracketed(destination)}:"
+        say(f"iperf3 {tenant:6} {source_port} -> {bracketed(destination)}:"
             f"{ports[tenant]}: {rate:.0f} Mbit/s, "
             f"{end['sum_sent']['retransmits']} retransmissions")
 
@@ -107,7 +115,7 @@ def bring_up(lab):
     say("nginx and iperf3 run on inet and on site 2 of each tenant")
     lab.start_edge()
     say(f"rampartd runs on edge, pid {lab.rampartd.pid}")
-    say(lab.apply().stdout.strip() or "resources applied")
+    say(lab.apply().stdout.strip().splitlines()[-1])
     for site in lab.sites.values():
         say(f"{site.name:8} is {site.address(4)} and {site.address(6)}, by "
             f"{site.profile} over IPv{site.outer}"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* For the far end of a veth whose near end answers by XDP_TX: unless a program
- * is attached there, the kernel queues such frames without waking the receiver.
+/* For the far end of a veth whose near end sends by XDP: unless a program is
+ * attached there, the kernel drops redirected frames, and queues those of
+ * XDP_TX without waking the receiver.
  */
 #include <linux/bpf.h>
 
