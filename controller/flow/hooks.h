@@ -39,7 +39,8 @@ struct FlowStart {
 struct Decision {
   enum class Action { kAllow, kDeny, kReject };
   Action action = Action::kDeny;
-  std::string rule;  // for logs; empty: no rule matched
+  // For logs; empty: no rule matched. Each different one is kept for ever.
+  std::string rule;
   // Counted for a refusal.
   rp_outcome reason = RP_DROP_POLICY_DEFAULT;
 };

@@ -17,6 +17,11 @@ absl::Status NoDevice(std::string_view device) {
       absl::StrCat("underlay: device ", std::string(device), ": none"));
 }
 
+absl::Status NoUplink(const Link& link) {
+  return absl::NotFoundError(
+      absl::StrCat("underlay: device ", link.name, ": no uplink"));
+}
+
 // Behind a device without link header all destinations look the same.
 IpAddress Neighbour(const Link& link, const IpAddress& address) {
   if (link.ethernet) return address;
@@ -27,9 +32,9 @@ IpAddress Neighbour(const Link& link, const IpAddress& address) {
 
 void Paths::Refresh() {
   routes_.clear();
-  slots_.clear();
-  for (const AttachedDevice& device : data_plane_.devices())
-    slots_[device.ifindex] = device.slot;
+  devices_.clear();
+  for (AttachedDevice& device : data_plane_.devices())
+    devices_[device.ifindex] = std::move(device);
 }
 
 const absl::StatusOr<UnderlayRoute>& Paths::Route(
@@ -46,6 +51,9 @@ absl::StatusOr<Via> Paths::Towards(const IpAddress& destination) {
   if (!route.ok()) return route.status();
   const std::optional<Link> link = underlay_.FindLink(route->ifindex);
   if (!link) return NoDevice(absl::StrCat(route->ifindex));
+  const AttachedDevice* device = FindDevice(*link, nullptr);
+  if (device == nullptr || device->role != DeviceRole::kUplink)
+    return NoUplink(*link);
   return Via{
       .ifindex = route->ifindex,
       .mtu = route->mtu,
@@ -71,21 +79,18 @@ absl::StatusOr<Via> Paths::Beside(std::string_view device,
 }
 
 // Goes down from VLAN devices to the one that a program is attached to.
-absl::Status Paths::FindDevice(Link link, LinkPath& path) const {
-  for (;;) {
-    const auto slot = slots_.find(link.ifindex);
-    if (slot != slots_.end()) {
-      path.slot = slot->second;
-      return absl::OkStatus();
-    }
-    if (link.parent == 0 || path.vlans.size() == kTagsMax) break;
-    path.vlans.insert(path.vlans.begin(), {link.vlan_proto, link.vlan_id});
+const AttachedDevice* Paths::FindDevice(
+    Link link, std::vector<LinkPath::Vlan>* vlans) const {
+  for (size_t tags = 0;; ++tags) {
+    const auto device = devices_.find(link.ifindex);
+    if (device != devices_.end()) return &device->second;
+    if (link.parent == 0 || tags == kTagsMax) return nullptr;
+    if (vlans != nullptr)
+      vlans->insert(vlans->begin(), {link.vlan_proto, link.vlan_id});
     std::optional<Link> parent = underlay_.FindLink(link.parent);
-    if (!parent) break;
+    if (!parent) return nullptr;
     link = *std::move(parent);
   }
-  return absl::NotFoundError(
-      absl::StrCat("underlay: device ", link.name, ": no program is attached"));
 }
 
 absl::StatusOr<LinkPath> Paths::Resolve(const Via& via) {
@@ -99,7 +104,9 @@ absl::StatusOr<LinkPath> Paths::Resolve(const Via& via) {
   path.ethernet = link->ethernet;
   path.source = link->mac;
   path.mtu = via.mtu;
-  RETURN_IF_ERROR(FindDevice(*link, path));
+  const AttachedDevice* device = FindDevice(*link, &path.vlans);
+  if (device == nullptr) return NoUplink(*link);
+  path.slot = device->slot;
   if (!link->ethernet) return path;
   const auto [managed, added] = managed_.try_emplace(
       std::make_pair(via.ifindex, via.neighbour), generation_);

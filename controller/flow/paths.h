@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
@@ -39,8 +40,9 @@ class Paths {
   // Forgets what the kernel said: something has changed.
   void Refresh();
 
-  // As the kernel routes. Cost: 20 us for a destination not asked for since
-  // Refresh(), then a hash look-up. Errors: NotFound.
+  // As the kernel routes, but never through an access interface: that belongs
+  // to one tenant, and the underlay to all. Cost: 20 us for a destination not
+  // asked for since Refresh(), then a hash look-up. Errors: NotFound.
   absl::StatusOr<Via> Towards(const IpAddress& destination);
   // Through that device whatever the kernel's other routes say: by the
   // kernel's gateway if its route is through the device, else on-link. Errors:
@@ -64,12 +66,15 @@ class Paths {
 
  private:
   const absl::StatusOr<UnderlayRoute>& Route(const IpAddress& destination);
-  absl::Status FindDevice(Link link, LinkPath& path) const;
+  // The attached device that packets for `link` leave through, and the tags
+  // they need there. Null if there is none.
+  const AttachedDevice* FindDevice(Link link,
+                                   std::vector<LinkPath::Vlan>* vlans) const;
 
   Underlay& underlay_;
   const DataPlane& data_plane_;
   absl::flat_hash_map<IpAddress, absl::StatusOr<UnderlayRoute>> routes_;
-  absl::flat_hash_map<uint32_t, uint32_t> slots_;  // by ifindex
+  absl::flat_hash_map<uint32_t, AttachedDevice> devices_;  // by ifindex
   // Neighbours kept fresh, by device; the value says when it was last used.
   absl::flat_hash_map<std::pair<uint32_t, IpAddress>, uint32_t> managed_;
   uint32_t generation_ = 0;

@@ -91,6 +91,13 @@ TEST_P(AdmissionTest, TwoTenantsWithTheSameTupleGetTwoFlows) {
   EXPECT_EQ(Entries(), 4u);
 }
 
+// The kernel has a route to the LAN, but the LAN is acme's.
+TEST_P(AdmissionTest, TheInternetIsNotAnotherTenantsInterface) {
+  Punt(Udp(net.fra, net.lan), kGlobex, kOtherVnet);
+  EXPECT_THAT(plane->injected, IsEmpty());
+  EXPECT_THAT(AllDrops(), ElementsAre(Pair(int{RP_DROP_NEXT_HOP_DOWN}, 1)));
+}
+
 TEST_P(AdmissionTest, AHostBehindAnInterfaceIsItsOwnNextHop) {
   const PacketSpec spec = Udp(net.fra, net.lan);
   Punt(spec);
