@@ -108,18 +108,24 @@ absl::Status Devices::Attach(const std::vector<WantedDevice>& wanted,
 // Links pinned by an earlier run for devices that the configuration no longer
 // has: the data plane gives up only what it has attached itself.
 absl::Status Devices::DetachLeftovers() const {
-  std::vector<std::pair<uint32_t, rp_device>> leftovers;
+  std::vector<rp_device> leftovers;
   const std::vector<AttachedDevice> known = data_plane_.devices();
-  RETURN_IF_ERROR(data_plane_.maps().devices.ForEach(
-      [&](const uint32_t& slot, const rp_device& entry) {
+  RETURN_IF_ERROR(maps_.ForEach(
+      "rp_devices", sizeof(uint32_t), sizeof(rp_device),
+      [&](const void* key, const void* value) {
+        uint32_t slot;
+        rp_device entry;
+        std::memcpy(&slot, key, sizeof(slot));
+        std::memcpy(&entry, value, sizeof(entry));
         const bool ours = std::any_of(
             known.begin(), known.end(),
             [&](const AttachedDevice& device) { return device.slot == slot; });
-        if (!ours &&
-            (entry.role == RP_ROLE_UPLINK || entry.role == RP_ROLE_ACCESS))
-          leftovers.emplace_back(slot, entry);
+        const bool pinned =
+            entry.role == RP_ROLE_UPLINK || entry.role == RP_ROLE_ACCESS;
+        if (pinned && !ours) leftovers.push_back(entry);
+        return true;
       }));
-  for (const auto& [slot, entry] : leftovers) {
+  for (const rp_device& entry : leftovers) {
     const std::optional<Link> link = underlay_.FindLink(entry.ifindex);
     if (!link) continue;
     const DeviceConfig config = {.name = link->name,

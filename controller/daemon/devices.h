@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "controller/config/edge_config.h"
 #include "controller/dataplane/data_plane.h"
+#include "controller/dataplane/offline.h"
 #include "controller/netlink/underlay.h"
 
 namespace rampart {
@@ -29,9 +30,9 @@ std::vector<WantedDevice> WantedDevices(const EdgeConfig& edge,
 
 class Devices {
  public:
-  // Both must outlive it.
-  Devices(DataPlane& data_plane, Underlay& underlay)
-      : data_plane_(data_plane), underlay_(underlay) {}
+  // All must outlive it.
+  Devices(DataPlane& data_plane, Underlay& underlay, const MapReader& maps)
+      : data_plane_(data_plane), underlay_(underlay), maps_(maps) {}
 
   // Attaches what is wanted and not attached like that yet. A missing uplink
   // is an error, and so is a missing access device if `strict`; otherwise it
@@ -52,6 +53,7 @@ class Devices {
 
   DataPlane& data_plane_;
   Underlay& underlay_;
+  const MapReader& maps_;
   std::map<std::string, rp_device> entries_;  // as attached, by name
 };
 

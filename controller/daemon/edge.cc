@@ -52,7 +52,7 @@ absl::StatusOr<StoredResources> Edge::LoadStored() {
 Edge::Edge(EdgeConfig config, Parts parts)
     : config_(std::move(config)),
       parts_(std::move(parts)),
-      devices_(*parts_.data_plane, *parts_.underlay),
+      devices_(*parts_.data_plane, *parts_.underlay, *parts_.maps),
       started_(parts_.clock->Now()) {}
 
 absl::Status Edge::Start() {

@@ -94,6 +94,7 @@ void SetUp() {
   logger->flush_on(spdlog::level::info);
   spdlog::set_default_logger(std::move(logger));
   std::signal(SIGPIPE, SIG_IGN);  // stderr may be a pipe that closes
+  std::signal(SIGHUP, SIG_IGN);   // until the loop listens to it
   umask(022);
 }
 

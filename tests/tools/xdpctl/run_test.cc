@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whole command lines against a server that answers from a table.
+#include "tools/xdpctl/run.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <fstream>
+#include <map>
+#include <mutex>
+#include <sstream>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "controller/api/error.h"
+#include "controller/api/json.h"
+#include "controller/api/server.h"
+
+namespace rampart::xdpctl {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+struct Result {
+  int code;
+  std::string out;
+  std::string err;
+};
+
+class RunTest : public ::testing::Test {
+ protected:
+  RunTest() {
+    auto server = ApiServer::Listen(
+        io_, {.socket = socket_, .writers = {0, geteuid()}},
+        [this](const ApiRequest& request) { return Answer(request); });
+    EXPECT_TRUE(server.ok()) << server.status();
+    if (server.ok()) server_ = *std::move(server);
+    thread_ = std::thread([this] { io_.run(); });
+  }
+  ~RunTest() override {
+    boost::asio::post(io_, [this] {
+      server_.reset();
+      io_.stop();
+    });
+    thread_.join();
+  }
+
+  ApiResponse Answer(const ApiRequest& request) {
+    const std::lock_guard lock(mutex_);
+    last_ = request;
+    const auto it = answers_.find(request.path);
+    if (it == answers_.end())
+      return ErrorResponse(absl::NotFoundError("no such path"));
+    return it->second;
+  }
+  void On(const std::string& path, const std::string& json) {
+    answers_[path] = {.status = 200, .body = json, .allow = {}};
+  }
+  void Fail(const std::string& path, const absl::Status& status) {
+    answers_[path] = ErrorResponse(status);
+  }
+  Result Run(const std::string& line, const std::string& input = "") {
+    return RunWords(absl::StrSplit(line, ' ', absl::SkipEmpty()), input);
+  }
+  Result RunWords(std::vector<std::string> words,
+                  const std::string& input = "") {
+    std::istringstream in(input);
+    std::ostringstream out, err;
+    Env env = {.in = in,
+               .out = out,
+               .err = err,
+               .variable = [this](const std::string& name) {
+                 return name == "RAMPART_SOCKET" ? variable_ : "";
+               }};
+    const int code = xdpctl::Run(env, std::move(words));
+    return {code, out.str(), err.str()};
+  }
+  std::string LastTarget() {
+    const std::lock_guard lock(mutex_);
+    return FormatTarget(last_.path, last_.query);
+  }
+
+  const std::string socket_ =
+      absl::StrCat("/tmp/rp-xdpctl-", getpid(), ".sock");
+  std::string variable_ = socket_;
+  std::map<std::string, ApiResponse> answers_;
+  std::mutex mutex_;
+  ApiRequest last_;
+  boost::asio::io_context io_;
+  std::unique_ptr<ApiServer> server_;
+  std::thread thread_;
+};
+
+constexpr char kTenants[] =
+    R"({"schema":"xdpctl/v1/tenants","tenants":[{"name":"acme","id":1,)"
+    R"("default_vnet":"frankfurt","vnets":2,"tunnels":3,"routes":4,)"
+    R"("policies":5}]})";
+
+TEST_F(RunTest, AListIsATable) {
+  On("/v1/tenants", kTenants);
+  const Result result = Run("tenant list");
+  EXPECT_EQ(result.code, 0);
+  EXPECT_EQ(result.out,
+            "NAME  ID  DEFAULT-VNET  VNETS  TUNNELS  ROUTES  POLICIES\n"
+            "acme   1  frankfurt         2        3       4         5\n");
+  EXPECT_THAT(result.err, IsEmpty());
+}
+
+TEST_F(RunTest, JsonIsWhatTheServerSaid) {
+  On("/v1/tenants", kTenants);
+  const std::string json = absl::StrCat(kTenants, "\n");
+  EXPECT_EQ(Run("tenant list -j").out, json);
+  EXPECT_EQ(Run("tenant list -o json").out, json);
+  EXPECT_EQ(Run("-o json tenant list").out, json);
+  EXPECT_EQ(Run("tenant -j list").out, json);
+  EXPECT_THAT(Run("tenant list -j -p").out, HasSubstr("\n  \"schema\""));
+}
+
+TEST_F(RunTest, PrefixesAliasesAndDashesAreUnderstood) {
+  On("/v1/tenants", kTenants);
+  for (const char* line :
+       {"te l", "ten ls", "tenant li", "--no-headers te l", "-o table te l",
+        "--output=table te l", "te l -o table"}) {
+    const Result result = Run(line);
+    EXPECT_EQ(result.code, 0) << line << ": " << result.err;
+    EXPECT_THAT(result.out, HasSubstr("acme")) << line;
+  }
+  const Result dashes = Run("tenant list —no-headers");
+  EXPECT_EQ(dashes.code, 0);
+  EXPECT_THAT(dashes.out, Not(HasSubstr("NAME")));
+  EXPECT_EQ(dashes.err, "xdpctl: note: read '—no-headers' as '--no-headers'\n");
+}
+
+TEST_F(RunTest, UsageMistakesEndWithStatus2AndOneLine) {
+  struct Case {
+    const char* line;
+    const char* what;
+  };
+  for (const Case& c : std::initializer_list<Case>{
+           {"t l", "'t': ambiguous; it could be tenant, tunnel"},
+           {"d l", "it could be dev, drop"},
+           {"nonsense", "'nonsense': unknown; there are status, apply"},
+           {"tenant kill", "'kill': unknown; there are list"},
+           {"", "--help tells more"},
+           {"tenant", "--help tells more"},
+           {"tenant list -o yaml", "yaml"},
+           {"tenant list --colour", "--colour"},
+           {"tenant list extra", "extra"},
+           {"route get", "address"},
+           {"apply", "--file"},
+           {"flow list colour red", "selector 'colour': unknown"},
+           {"flow list src", "its value is missing"},
+           {"flow list --limit 0", "--limit"},
+           {"map dump", "name"},
+       }) {
+    SCOPED_TRACE(c.line);
+    const Result result = Run(c.line);
+    EXPECT_EQ(result.code, 2);
+    EXPECT_THAT(result.err, AllOf(StartsWith("xdpctl: "), HasSubstr(c.what)));
+    EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1)
+        << result.err;
+    EXPECT_THAT(result.out, IsEmpty());
+  }
+}
+
+TEST_F(RunTest, HelpAndVersionEndWell) {
+  EXPECT_THAT(Run("--help").out, HasSubstr("Usage: xdpctl"));
+  EXPECT_EQ(Run("--help").code, 0);
+  EXPECT_THAT(Run("flow list --help").out, HasSubstr("sport|dport PORT"));
+  EXPECT_THAT(Run("--version").out, StartsWith("xdpctl "));
+}
+
+TEST_F(RunTest, ErrorsOfTheServerBecomeExitCodes) {
+  struct Case {
+    absl::Status status;
+    int code;
+  };
+  for (const Case& c : std::initializer_list<Case>{
+           {absl::InvalidArgumentError("bad"), 2},
+           {absl::FailedPreconditionError("conflict"), 2},
+           {absl::NotFoundError("none"), 3},
+           {absl::PermissionDeniedError("no"), 1},
+           {absl::InternalError("broken"), 1},
+           {absl::UnavailableError("later"), 1},
+       }) {
+    Fail("/v1/tenants", c.status);
+    const Result result = Run("tenant list");
+    EXPECT_EQ(result.code, c.code) << c.status;
+    EXPECT_EQ(result.err, absl::StrCat("xdpctl: ", c.status.message(), "\n"));
+  }
+}
+
+TEST_F(RunTest, AnswersOfAnotherVersionDoNoHarm) {
+  for (const char* answer :
+       {"{}", R"({"tenants":[{}]})", R"({"tenants":[5,"x",null]})"}) {
+    On("/v1/tenants", answer);
+    EXPECT_EQ(Run("tenant list").code, 0) << answer;
+  }
+  for (const char* answer : {"", "[]", "not JSON"}) {
+    On("/v1/tenants", answer);
+    EXPECT_EQ(Run("tenant list").code, 1) << answer;
+  }
+  for (const char* path :
+       {"/v1/status", "/v1/devices", "/v1/flows", "/v1/nat/sessions",
+        "/v1/drops", "/v1/maps", "/v1/maps/x", "/v1/route", "/v1/tunnels"})
+    On(path, R"({"flows":[{}],"sessions":[{}],"tunnels":[{}]})");
+  for (const char* line :
+       {"status", "dev list", "flow list", "nat session list", "drop list",
+        "map list", "map dump x", "route get ::1", "tunnel list"})
+    EXPECT_EQ(Run(line).code, 0) << line;
+}
+
+TEST_F(RunTest, WithoutAServerTheErrorNamesTheSocketAndTheNextStep) {
+  const Result result = Run("--socket /nowhere/api.sock tenant list");
+  EXPECT_EQ(result.code, 1);
+  EXPECT_THAT(result.err, AllOf(StartsWith("xdpctl: API socket /nowhere/"),
+                                HasSubstr("is rampartd running?")));
+}
+
+TEST_F(RunTest, TheSocketOptionWinsOverTheEnvironment) {
+  On("/v1/tenants", kTenants);
+  variable_ = "/nowhere/api.sock";
+  EXPECT_EQ(Run("tenant list").code, 1);
+  EXPECT_EQ(RunWords({"--socket", socket_, "tenant", "list"}).code, 0);
+}
+
+TEST_F(RunTest, SelectorsBecomeParameters) {
+  On("/v1/flows",
+     R"({"schema":"xdpctl/v1/flows","matched":0,"truncated":false,)"
+     R"("flows":[]})");
+  EXPECT_EQ(Run("flow list src 10.1.0.0/16 not proto tcp vnet acme/fra").code,
+            0);
+  EXPECT_EQ(LastTarget(),
+            "/v1/flows?src=10.1.0.0%2F16&not-proto=tcp&vnet=acme%2Ffra&"
+            "limit=1000");
+  Run("flow list --limit 5 dport 22");
+  EXPECT_EQ(LastTarget(), "/v1/flows?dport=22&limit=5");
+}
+
+TEST_F(RunTest, FlowsShowEndpointsRewriteAndRate) {
+  On("/v1/flows",
+     R"({"matched":2,"truncated":true,"flows":[{"tenant":"acme","vnet":"fra",)"
+     R"("proto":"tcp","src":"10.1.0.5","sport":1234,"dst":"2001:db8::1",)"
+     R"("dport":443,"to_src":"203.0.113.1","to_sport":40000,)"
+     R"("to_dst":"2001:db8::1","to_dport":443,"on_ramp":"fra",)"
+     R"("off_ramp":"internet","state":"ESTABLISHED","reason":"",)"
+     R"("packets":[3,2],"bytes":[180,2048],"idle_s":1.5,)"
+     R"("expires_in_s":60,"epoch":3,"rule":"web"}]})");
+  const Result result = Run("flow list --no-headers");
+  EXPECT_EQ(result.out,
+            "acme/fra  tcp  10.1.0.5:1234  [2001:db8::1]:443  fra  internet  "
+            "src 203.0.113.1:40000  ESTABLISHED  3/2  180/2.0K  1.5s  web\n");
+  EXPECT_EQ(result.err,
+            "xdpctl: note: the first 1 of 2 are shown; --limit N shows more\n");
+}
+
+TEST_F(RunTest, RouteGetIsASentenceWithTheLosers) {
+  On("/v1/route",
+     R"({"edge":"edge-a","address":"10.1.2.3","route":{"tenant":"acme",)"
+     R"("vnet":"fra","default":true,"cidr":"10.1.0.0/16","kind":"tunnel",)"
+     R"("tunnel":"t1","type":"gue","peers":2},"lost":[{"tenant":"acme",)"
+     R"("vnet":"fra","default":true,"cidr":"0.0.0.0/0","kind":"internet",)"
+     R"("pool":"default","why":"shorter prefix"}],"also":[{"tenant":"acme",)"
+     R"("vnet":"syd","default":false,"cidr":"10.1.0.0/16",)"
+     R"("kind":"blackhole"}]})");
+  const Result result = Run("ro g 10.1.2.3 --vnet fra");
+  EXPECT_EQ(LastTarget(), "/v1/route?address=10.1.2.3&vnet=fra");
+  EXPECT_EQ(
+      result.out,
+      "10.1.2.3 tenant acme vnet fra (default) via tunnel t1 peers 2 edge "
+      "edge-a match 10.1.0.0/16\n"
+      "    also: 10.1.0.0/16 vnet syd via blackhole   (another vnet: --vnet "
+      "acme/syd)\n"
+      "    lost: 0.0.0.0/0 vnet fra via internet pool default   (shorter "
+      "prefix)\n");
+}
+
+TEST_F(RunTest, ADegradedEdgeIsShownAndEndsWithStatus5) {
+  On("/v1/status",
+     R"({"edge":"edge-a","version":"0.1.0","pid":7,"uptime_s":250,)"
+     R"("adopted":true,"epoch":3,"tenants":1,"flows":{"now":1,)"
+     R"("capacity":10,"started":5,"ended":4,"adopted":2},)"
+     R"("nat":{"sessions":3},"punts":{"total":9,"pending":0},)"
+     R"("drops":{"packets":6},"degraded":["device eth1 is not there"],)"
+     R"("devices":[{"name":"eth0","role":"uplink","state":"attached",)"
+     R"("mode":"generic","why":"no","forwarded":1,"passed":2,"punted":3,)"
+     R"("dropped":4}]})");
+  const Result result = Run("status");
+  EXPECT_EQ(result.code, 5);
+  EXPECT_EQ(
+      result.out,
+      "edge-a  rampartd 0.1.0  pid 7  up 4m10s  epoch 3  tenants 1  data plane "
+      "adopted\n"
+      "DEV   MODE     ROLE    STATE     FORWARDED  PASSED  PUNTED  DROPPED  "
+      "WHY\n"
+      "eth0  generic  uplink  attached          1       2       3        4  "
+      "no\n"
+      "flows  1 of 10  started 5  ended 4  adopted 2\n"
+      "nat    3 sessions\n"
+      "punts  9  pending 0\n"
+      "drops  6\n"
+      "degraded: device eth1 is not there\n");
+}
+
+constexpr char kDiff[] =
+    R"({"schema":"xdpctl/v1/apply","dry_run":false,"epoch":4,)"
+    R"("added":[{"kind":"tenant","tenant":"acme","name":"acme"}],)"
+    R"("changed":[{"kind":"tunnel","tenant":"acme","name":"fra"}],)"
+    R"("removed":[{"kind":"route","tenant":"acme","name":"fra ::/0"}]})";
+
+TEST_F(RunTest, ApplySendsTheTextAndShowsTheDifference) {
+  On("/v1/apply", kDiff);
+  const Result result = Run("apply -f -", "tenants: []\n");
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_EQ(result.out,
+            "+ tenant acme\n~ tunnel acme/fra\n- route acme/fra ::/0\n"
+            "epoch 4 is in force: 1 added, 1 changed, 1 removed\n");
+  EXPECT_EQ(Json::parse(last_.body), (Json{{"file", "<stdin>"},
+                                           {"text", "tenants: []\n"},
+                                           {"dry_run", false}}));
+}
+
+TEST_F(RunTest, ApplyReadsAFile) {
+  On("/v1/apply", kDiff);
+  const std::string path = absl::StrCat("/tmp/rp-xdpctl-", getpid(), ".yaml");
+  std::ofstream(path) << "tenants: []\n";
+  EXPECT_EQ(RunWords({"apply", "-f", path, "--dry-run"}).code, 0);
+  EXPECT_EQ(
+      Json::parse(last_.body),
+      (Json{{"file", path}, {"text", "tenants: []\n"}, {"dry_run", true}}));
+  unlink(path.c_str());
+}
+
+TEST_F(RunTest, MistakesInAFileAreLinesThatEditorsUnderstand) {
+  Fail("/v1/apply",
+       absl::InvalidArgumentError("r.yaml:3: unknown key\nr.yaml:7: bad CIDR"));
+  const Result result = Run("apply -f -", "x");
+  EXPECT_EQ(result.code, 2);
+  EXPECT_EQ(result.err, "r.yaml:3: unknown key\nr.yaml:7: bad CIDR\n");
+}
+
+TEST_F(RunTest, AFileThatCannotBeReadIsAnError) {
+  EXPECT_EQ(Run("apply -f /nonexistent.yaml").err,
+            "xdpctl: apply: /nonexistent.yaml: No such file or directory\n");
+  EXPECT_EQ(Run("apply -f /nonexistent.yaml").code, 3);
+  EXPECT_THAT(Run("apply -f /tmp").err, HasSubstr("Is a directory"));
+}
+
+TEST_F(RunTest, NothingToApplyIsSaid) {
+  On("/v1/apply",
+     R"({"dry_run":false,"epoch":3,"added":[],"changed":[],"removed":[]})");
+  EXPECT_EQ(Run("apply -f -").out, "nothing to change: epoch 3\n");
+}
+
+TEST_F(RunTest, DropsAndMapsComeFromTheControllerWhileItRuns) {
+  On("/v1/drops",
+     R"({"drops":[{"id":"RP-TUN-001","reason":"NO_PEER","device":"eth0",)"
+     R"("packets":3,"bytes":300,"help":"who"}]})");
+  const Result drops = Run("drop list -a");
+  EXPECT_EQ(drops.code, 0);
+  EXPECT_EQ(drops.out,
+            "ID          REASON   DEV   PACKETS  BYTES  HELP\n"
+            "RP-TUN-001  NO_PEER  eth0        3    300  who\n");
+  EXPECT_EQ(LastTarget(), "/v1/drops?all=1");
+  On("/v1/maps/rp_grants",
+     R"({"truncated":false,"entries":[{"tunnel":1,"realm":"7"}]})");
+  EXPECT_EQ(Run("map dump rp_grants").out, "TUNNEL  REALM\n     1      7\n");
+}
+
+TEST_F(RunTest, WithoutControllerAndPinsBothAreNamed) {
+  const Result result =
+      Run("--socket /nowhere.sock --bpffs /nonexistent drop list");
+  EXPECT_EQ(result.code, 1);
+  EXPECT_THAT(result.err,
+              AllOf(HasSubstr("/nowhere.sock"), HasSubstr("no pins in")));
+}
+
+TEST_F(RunTest, OfflineWithoutSuchAnEdgeIsNotFound) {
+  EXPECT_EQ(Run("--bpffs /nonexistent --edge edge-x --offline map list").code,
+            3);
+}
+
+}  // namespace
+}  // namespace rampart::xdpctl
