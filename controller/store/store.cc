@@ -25,18 +25,17 @@ constexpr std::string_view kScheme = "sqlite://";
 constexpr int64_t kSchemaVersion = 1;
 constexpr int64_t kApplicationId = 0x52414d50;  // "RAMP"
 
-// state holds one row. A tenant is one JSON document, as in model/json.h.
+// state holds one row. A tenant is one JSON document, as in model/json.h. Rows
+// of ids stay; tunnel is empty for the tenant's own.
 constexpr const char* kSchema[] = {
     "CREATE TABLE state (one INTEGER PRIMARY KEY CHECK (one = 1),"
-    " store_id INTEGER NOT NULL, epoch INTEGER NOT NULL, file TEXT NOT NULL,"
-    " next_tenant INTEGER NOT NULL, next_tunnel INTEGER NOT NULL) STRICT",
+    " store_id INTEGER NOT NULL, epoch INTEGER NOT NULL, file TEXT NOT NULL)"
+    " STRICT",
     "CREATE TABLE tenants (position INTEGER PRIMARY KEY,"
     " document TEXT NOT NULL) STRICT",
-};
-
-struct State {
-  StoredResources stored;
-  NextIds next;
+    "CREATE TABLE ids (tenant TEXT NOT NULL, tunnel TEXT NOT NULL,"
+    " id INTEGER NOT NULL, PRIMARY KEY (tenant, tunnel)) STRICT",
+    "CREATE UNIQUE INDEX once ON ids (tunnel = '', id)",
 };
 
 class SqliteStore final : public StateStore {
@@ -54,9 +53,12 @@ class SqliteStore final : public StateStore {
   absl::Status Prepare();
   absl::Status CheckVersion();
   absl::Status Create();
-  absl::StatusOr<State> Read();
-  absl::StatusOr<State> Next(Resources resources);
-  absl::Status Write(const State& state);
+  absl::StatusOr<StoredResources> Read();
+  absl::StatusOr<Ids> ReadIds();
+  absl::StatusOr<StoredResources> Next(Resources resources);
+  absl::Status WriteId(std::string_view tenant, std::string_view tunnel,
+                       uint32_t id);
+  absl::Status Write(const StoredResources& stored);
 
   const std::string path_;
   Sqlite database_;
@@ -68,7 +70,9 @@ absl::StatusOr<std::unique_ptr<StateStore>> SqliteStore::Open(
   const std::filesystem::path folder =
       std::filesystem::path(path).parent_path();
   std::error_code error;
-  std::filesystem::create_directories(folder, error);
+  if (std::filesystem::create_directories(folder, error))
+    std::filesystem::permissions(folder, std::filesystem::perms::owner_all,
+                                 error);
   if (error)
     return absl::UnavailableError(
         absl::StrCat("state store ", path, ": make folder: ", error.message()));
@@ -116,20 +120,18 @@ absl::Status SqliteStore::Create() {
       return absl::ErrnoToStatus(errno, "state store: getrandom");
   for (const char* table : kSchema) RETURN_IF_ERROR(database_.Run(table));
   RETURN_IF_ERROR(
-      database_.Run("INSERT INTO state VALUES (1, ?, 0, '', 1, 1)", {id}));
+      database_.Run("INSERT INTO state VALUES (1, ?, 0, '')", {id}));
   RETURN_IF_ERROR(
       database_.Run(absl::StrCat("PRAGMA application_id=", kApplicationId)));
   return database_.Run(absl::StrCat("PRAGMA user_version=", kSchemaVersion));
 }
 
-absl::StatusOr<State> SqliteStore::Read() {
-  State state;
+absl::StatusOr<StoredResources> SqliteStore::Read() {
+  StoredResources stored;
   RETURN_IF_ERROR(database_.Query(
-      "SELECT epoch, file, next_tenant, next_tunnel FROM state",
-      [&](const Sqlite::Row& row) {
-        state.stored.epoch = static_cast<uint32_t>(row.Integer(0));
-        state.stored.resources.file = std::string(row.Text(1));
-        state.next = {.tenant = row.Integer(2), .tunnel = row.Integer(3)};
+      "SELECT epoch, file FROM state", [&](const Sqlite::Row& row) {
+        stored.epoch = static_cast<uint32_t>(row.Integer(0));
+        stored.resources.file = std::string(row.Text(1));
       }));
   absl::Status status;
   RETURN_IF_ERROR(database_.Query(
@@ -139,67 +141,92 @@ absl::StatusOr<State> SqliteStore::Read() {
             TenantFromJson(nlohmann::ordered_json::parse(
                 row.Text(0), nullptr, /*allow_exceptions=*/false));
         if (tenant.ok())
-          state.stored.resources.tenants.push_back(*std::move(tenant));
+          stored.resources.tenants.push_back(*std::move(tenant));
         else
           status.Update(tenant.status());
       }));
   if (!status.ok())
     return absl::DataLossError(
         absl::StrCat("state store ", path_, ": tenant: ", status.message()));
-  return state;
+  return stored;
+}
+
+absl::StatusOr<Ids> SqliteStore::ReadIds() {
+  Ids ids;
+  RETURN_IF_ERROR(database_.Query(
+      "SELECT tenant, tunnel, id FROM ids", [&](const Sqlite::Row& row) {
+        std::string tenant(row.Text(0));
+        std::string tunnel(row.Text(1));
+        const auto id = static_cast<uint32_t>(row.Integer(2));
+        if (tunnel.empty())
+          ids.tenants[std::move(tenant)] = id;
+        else
+          ids.tunnels[{std::move(tenant), std::move(tunnel)}] = id;
+      }));
+  return ids;
 }
 
 // What follows the state in force.
-absl::StatusOr<State> SqliteStore::Next(Resources resources) {
-  ASSIGN_OR_RETURN(State state, Read());
-  RETURN_IF_ERROR(AssignIds(state.stored.resources, resources, state.next));
-  state.stored.resources = std::move(resources);
-  ++state.stored.epoch;
-  return state;
+absl::StatusOr<StoredResources> SqliteStore::Next(Resources resources) {
+  ASSIGN_OR_RETURN(const int64_t epoch,
+                   database_.QueryInteger("SELECT epoch FROM state"));
+  ASSIGN_OR_RETURN(Ids ids, ReadIds());
+  RETURN_IF_ERROR(AssignIds(resources, ids));
+  return StoredResources{.epoch = static_cast<uint32_t>(epoch + 1),
+                         .resources = std::move(resources)};
 }
 
-absl::Status SqliteStore::Write(const State& state) {
-  const Resources& resources = state.stored.resources;
+// Fails if the id belongs to another name.
+absl::Status SqliteStore::WriteId(std::string_view tenant,
+                                  std::string_view tunnel, uint32_t id) {
+  return database_.Run(
+      "INSERT INTO ids VALUES (?, ?, ?)"
+      " ON CONFLICT (tenant, tunnel) DO NOTHING",
+      {tenant, tunnel, int64_t{id}});
+}
+
+absl::Status SqliteStore::Write(const StoredResources& stored) {
   RETURN_IF_ERROR(database_.Run("DELETE FROM tenants"));
   int64_t position = 0;
-  for (const Tenant& tenant : resources.tenants) {
+  for (const Tenant& tenant : stored.resources.tenants) {
     // Replaces what is not UTF-8, which no reader lets pass.
     const std::string document = ToJson(tenant).dump(
         -1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
     RETURN_IF_ERROR(database_.Run("INSERT INTO tenants VALUES (?, ?)",
                                   {++position, document}));
+    RETURN_IF_ERROR(WriteId(tenant.name, "", tenant.id));
+    for (const Tunnel& tunnel : tenant.tunnels)
+      RETURN_IF_ERROR(WriteId(tenant.name, tunnel.name, tunnel.id));
   }
-  return database_.Run(
-      "UPDATE state SET epoch = ?, file = ?, next_tenant = ?, next_tunnel = ?",
-      {int64_t{state.stored.epoch}, resources.file, state.next.tenant,
-       state.next.tunnel});
+  return database_.Run("UPDATE state SET epoch = ?, file = ?",
+                       {int64_t{stored.epoch}, stored.resources.file});
 }
 
 absl::StatusOr<StoredResources> SqliteStore::Load() {
-  State state;
+  StoredResources stored;
   RETURN_IF_ERROR(database_.Read([&]() -> absl::Status {
-    ASSIGN_OR_RETURN(state, Read());
+    ASSIGN_OR_RETURN(stored, Read());
     return absl::OkStatus();
   }));
-  return std::move(state.stored);
+  return stored;
 }
 
 absl::StatusOr<StoredResources> SqliteStore::Replace(Resources resources) {
-  State state;
+  StoredResources stored;
   RETURN_IF_ERROR(database_.Write([&]() -> absl::Status {
-    ASSIGN_OR_RETURN(state, Next(std::move(resources)));
-    return Write(state);
+    ASSIGN_OR_RETURN(stored, Next(std::move(resources)));
+    return Write(stored);
   }));
-  return std::move(state.stored);
+  return stored;
 }
 
 absl::StatusOr<StoredResources> SqliteStore::Preview(Resources resources) {
-  State state;
+  StoredResources stored;
   RETURN_IF_ERROR(database_.Read([&]() -> absl::Status {
-    ASSIGN_OR_RETURN(state, Next(std::move(resources)));
+    ASSIGN_OR_RETURN(stored, Next(std::move(resources)));
     return absl::OkStatus();
   }));
-  return std::move(state.stored);
+  return stored;
 }
 
 }  // namespace
