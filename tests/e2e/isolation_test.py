@@ -166,7 +166,7 @@ class IsolationTest(e2e.EdgeTest):
             self.assertEqual(sender.wait(120), 0, sender.output())
         delivered = dict.fromkeys(WORDS, 0)
         for name, counter in counters.items():
-            counter.stop()
+            self.assertEqual(counter.stop(timeout=30), 0, name)
             counts = dict(line.split() for line in
                           counter.output().splitlines()[1:])
             self.assertEqual(counts["missed"], "0", name)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The life of an edge: crash, restart, removal, changes around it."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -34,9 +35,10 @@ class Probe:
         test.addCleanup(self._stop.set)
 
     def _send(self):
-        while not self._stop.wait(0.004):
-            self._sock.sendto(b"%d" % self.sent, self._to)
-            self.sent += 1
+        with contextlib.suppress(OSError):  # closed: the test is over
+            while not self._stop.wait(0.004):
+                self._sock.sendto(b"%d" % self.sent, self._to)
+                self.sent += 1
 
     def _receive(self):
         while not (self._stop.is_set() and len(self.answered) == self.sent):
@@ -46,6 +48,8 @@ class Probe:
             except TimeoutError:
                 if self._stop.is_set():
                     return
+            except OSError:  # closed: the test is over
+                return
 
     def advance(self, count=250):
         """Waits until this many more questions were asked."""

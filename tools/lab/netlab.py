@@ -63,7 +63,7 @@ class Process:
 
     def __init__(self, argv, log, env=None):
         self.log = log
-        with open(log, "ab") as out:
+        with open(log, "wb") as out:
             # A session of its own: Ctrl-C is for the lab, which ends its
             # processes in order.
             self._popen = subprocess.Popen(

@@ -3,7 +3,6 @@
 
 import concurrent.futures
 import itertools
-import itertools
 import json
 import os
 import sys
@@ -15,15 +14,11 @@ from edge_lab import INET
 
 TENANTS = ("acme", "globex")
 PRIVATE = {4: "10.2.0.9", 6: "fd00:2::9"}
-# One for each page, the same for both tenants: a closed connection keeps its
-# port for a minute.
-CURL_PORTS = itertools.count(40001)
-IPERF_PORT = 45001
 PING_ID = 4242
 IPERF_SECONDS = 3
 
-# Source ports, the same for all tenants; new ones for each try, as the kernel
-# keeps used ones for a minute.
+# Source ports, the same for both tenants; one for each try, as a closed
+# connection keeps its port for a minute.
 _ports = itertools.count(40001)
 
 _begin = time.monotonic()
@@ -60,7 +55,6 @@ def ping(lab, destination):
 def curl(lab, destination):
     url = f"http://{bracketed(destination)}/"
     port = next(_ports)
-    port = next(CURL_PORTS)
 
     def one(tenant):
         return lab.sites[f"{tenant}-1"].host.run(
