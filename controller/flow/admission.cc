@@ -111,7 +111,8 @@ absl::Status Admission::Decide(const Arrival& arrival,
   }
   const std::optional<Snapshot::RouteRef> route = snapshot_->FindRoute(
       arrival.punt.realm, arrival.tuple().destination.address);
-  if (const Refusal refusal = CheckRoute(arrival, route))
+  if (!route) return Refuse<F>(arrival, {RP_DROP_NO_ROUTE});
+  if (const Refusal refusal = CheckRoute(arrival, *route))
     return Refuse<F>(arrival, refusal);
   if (allowed_by != nullptr) return Admit<F>(arrival, *route, *allowed_by);
   std::string rule;
@@ -144,15 +145,13 @@ bool Admission::IsForRouter(const Arrival& arrival) const {
 }
 
 Admission::Refusal Admission::CheckRoute(
-    const Arrival& arrival,
-    const std::optional<Snapshot::RouteRef>& route) const {
+    const Arrival& arrival, const Snapshot::RouteRef& route) const {
   const Packet& packet = arrival.packet;
   const FlowTuple& tuple = packet.tuple;
   if ((tuple.protocol == IPPROTO_ICMP || tuple.protocol == IPPROTO_ICMPV6) &&
       !packet.IsEcho())
     return {RP_DROP_ICMP_TYPE, false};
-  if (!route) return {RP_DROP_NO_ROUTE};
-  switch (route->route->kind) {
+  switch (route.route->kind) {
     case Route::Kind::kBlackhole:
       return {RP_DROP_BLACKHOLE};
     case Route::Kind::kInternet:
@@ -168,11 +167,11 @@ Admission::Refusal Admission::CheckRoute(
   }
   // The peer's own underlay address inside its tunnel, by a route that was
   // not meant for it: it would come back to us, tunnelled twice.
-  const std::vector<Peer>& peers = route->tunnel->peers;
-  if (route->tunnel->id == arrival.punt.tunnel &&
+  const std::vector<Peer>& peers = route.tunnel->peers;
+  if (route.tunnel->id == arrival.punt.tunnel &&
       arrival.punt.peer < peers.size() &&
       peers[arrival.punt.peer].remote == tuple.destination.address &&
-      route->route->cidr.length() < tuple.destination.address.bits())
+      route.route->cidr.length() < tuple.destination.address.bits())
     return {RP_DROP_HAIRPIN};
   return {};
 }
@@ -406,8 +405,10 @@ void Admission::Inject(const Arrival& arrival) {
 // A packet that missed its flow although the controller had put it back for
 // that flow would go round for ever.
 void Admission::Rejoin(const Arrival& arrival) {
-  const auto device = deps_.data_plane.maps().devices.Get(arrival.punt.slot);
-  if (device.ok() && *device && (*device)->role == RP_ROLE_INJECT)
+  const std::optional<rp_device> device = deps_.data_plane.maps()
+                                              .devices.Get(arrival.punt.slot)
+                                              .value_or(std::nullopt);
+  if (device && device->role == RP_ROLE_INJECT)
     Drop(arrival, RP_DROP_INJECT);
   else
     Inject(arrival);

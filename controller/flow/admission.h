@@ -73,7 +73,7 @@ class Admission {
   absl::Status Decide(const Arrival& arrival, const std::string* allowed_by);
   Refusal CheckSource(const Arrival& arrival) const;
   Refusal CheckRoute(const Arrival& arrival,
-                     const std::optional<Snapshot::RouteRef>& route) const;
+                     const Snapshot::RouteRef& route) const;
   Refusal AskHooks(const Arrival& arrival, const Snapshot::RouteRef& route,
                    std::string& rule);
   bool IsForRouter(const Arrival& arrival) const;

@@ -64,9 +64,10 @@ absl::StatusOr<Via> Paths::Through(std::string_view device,
                                    const IpAddress& destination) {
   ASSIGN_OR_RETURN(Via via, Beside(device, destination));
   const absl::StatusOr<UnderlayRoute>& route = Route(destination);
-  if (route.ok() && route->ifindex == via.ifindex && route->gateway)
-    return Beside(device, *route->gateway);
-  return via;
+  const std::optional<IpAddress> gateway =
+      route.ok() && route->ifindex == via.ifindex ? route->gateway
+                                                  : std::nullopt;
+  return gateway ? Beside(device, *gateway) : via;
 }
 
 absl::StatusOr<Via> Paths::Beside(std::string_view device,
