@@ -2,7 +2,6 @@
 // Fixture of program tests.
 #include "tests/testing/program_test.h"
 
-#include <arpa/inet.h>
 #include <linux/bpf.h>
 #include <unistd.h>
 
@@ -16,21 +15,6 @@ namespace {
 
 using ::testing::Matcher;
 using ::testing::MatchResultListener;
-
-constexpr uint32_t kTicksPerSecond = 60;  // 59.6
-constexpr int kNextHopsCleared = 32;
-
-rp_device Device(uint32_t role, uint32_t tunnel, uint32_t realm,
-                 uint8_t link_header_len) {
-  rp_device device = {};
-  device.ifindex = 1;
-  device.tunnel = tunnel;
-  device.realm = realm;
-  device.role = static_cast<uint8_t>(role);
-  device.link_header_len = link_header_len;
-  std::copy(kMacEdge.begin(), kMacEdge.end(), device.mac);
-  return device;
-}
 
 bool CountedOnce(const Result& run, uint32_t outcome) {
   return run.counted.size() == 1 &&
@@ -152,55 +136,11 @@ void ProgramTest::SetUp() {
   std::string why;
   programs_ = SharedPrograms(why);
   ASSERT_NE(programs_, nullptr) << why;
-  for (const char* map : {"rp_flows4", "rp_flows6", "rp_peers4", "rp_peers6",
-                          "rp_grants", "rp_addresses", "rp_locals"})
-    programs_->Clear(map);
-  for (uint32_t i = 0; i < kNextHopsCleared; ++i) SetNextHop(i, {});
-  for (uint32_t i = 0; i < kNextHopsCleared; ++i)
-    programs_->Put("rp_tenants", i, rp_tenant{});
-  const std::pair<uint32_t, rp_device> devices[] = {
-      {kUplink, Device(RP_ROLE_UPLINK, 0, 0, 14)},
-      {kUplink2, Device(RP_ROLE_UPLINK, 0, 0, 14)},
-      {kAccess, Device(RP_ROLE_ACCESS, kAccessTunnel, kVni, 14)},
-      {kAccessTun, Device(RP_ROLE_ACCESS, kAccessTunTunnel, kVni, 0)},
-      {kInject, Device(RP_ROLE_INJECT, 0, 0, 14)}};
-  for (const auto& [slot, device] : devices)
-    programs_->Put("rp_devices", slot, device);
-  for (uint32_t slot = kUplink; slot < kSlots; ++slot)
-    programs_->SetPort(slot, true);
-  programs_->SetPuntPath(true);
-  Grant(kAccessTunnel, kVni);
-  Grant(kAccessTunTunnel, kVni);
-  SetConfig(config());
-}
-
-rp_config ProgramTest::config() const {
-  rp_config config = {};
-  config.layout = RP_LAYOUT_VERSION;
-  config.gue_port = htons(kGuePort);
-  // The middle of kEpoch, so that no test sees it change.
-  config.unix_offset =
-      (static_cast<uint64_t>(kEpoch) * RP_MAC_EPOCH_SECONDS + 32) * 1000000000 -
-      NowInNanoseconds();
-  config.punts_per_tick = 1000000;
-  config.epoch = 1;
-  config.timeouts[RP_TIMEOUT_UDP] = 300 * kTicksPerSecond;
-  config.timeouts[RP_TIMEOUT_TCP_ESTABLISHED] = 7440 * kTicksPerSecond;
-  config.timeouts[RP_TIMEOUT_TCP_TRANSITORY] = 240 * kTicksPerSecond;
-  config.timeouts[RP_TIMEOUT_ICMP] = 60 * kTicksPerSecond;
-  config.timeouts[RP_TIMEOUT_OTHER] = 120 * kTicksPerSecond;
-  config.timeouts[RP_TIMEOUT_DENIED] = 10 * kTicksPerSecond;
-  return config;
+  Reset(*programs_);
 }
 
 void ProgramTest::SetConfig(const rp_config& config) const {
   programs_->Put("rp_config", uint32_t{0}, config);
-}
-
-void ProgramTest::AddAddress(const Ip& address, uint32_t use) const {
-  rp_address_key key = {};
-  address.CopyTo16(key.addr);
-  programs_->Put("rp_addresses", key, use);
 }
 
 void ProgramTest::AddLocal(Slot slot, const Ip& address) const {
@@ -208,16 +148,6 @@ void ProgramTest::AddLocal(Slot slot, const Ip& address) const {
   key.slot = slot;
   address.CopyTo16(key.addr);
   programs_->Put("rp_locals", key, uint32_t{1});
-}
-
-void ProgramTest::AddTunnel(const Tunnel& tunnel) const {
-  AddAddress(tunnel.edge, RP_ADDRESS_TUNNEL);
-  PutPeer(*programs_, tunnel);
-  Grant(tunnel.id, tunnel.vni);
-}
-
-void ProgramTest::Grant(uint32_t tunnel, uint32_t realm) const {
-  programs_->Put("rp_grants", rp_grant_key{tunnel, realm}, rp_grant{kTenant});
 }
 
 void ProgramTest::SetNextHop(uint32_t index, const rp_next_hop& hop) const {

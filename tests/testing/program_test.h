@@ -10,18 +10,13 @@
 #include <cstdint>
 #include <vector>
 
-#include "maps/config.h"
 #include "maps/punt.h"
 #include "tests/testing/edge.h"
 #include "tests/testing/packet.h"
 #include "tests/testing/programs.h"
+#include "tests/testing/scene.h"
 
 namespace rampart::testing {
-
-inline constexpr uint32_t kAccessTunnel = 20;     // of slot kAccess
-inline constexpr uint32_t kAccessTunTunnel = 21;  // of slot kAccessTun
-inline constexpr uint32_t kVni = 1001;            // realm of both
-inline constexpr uint32_t kTenant = 3;
 
 class ProgramTest : public ::testing::Test {
  protected:
@@ -34,13 +29,18 @@ class ProgramTest : public ::testing::Test {
   Result Access(const Packet& packet) const { return RunOn(kAccess, packet); }
 
   const Programs& programs() const { return *programs_; }
-  rp_config config() const;
+  static rp_config config() { return DefaultConfig(); }
   void SetConfig(const rp_config& config) const;
-  void AddAddress(const Ip& address, uint32_t use) const;
+  void AddAddress(const Ip& address, uint32_t use) const {
+    testing::AddAddress(*programs_, address, use);
+  }
   void AddLocal(Slot slot, const Ip& address) const;
-  // Peer, grant of its VNI, and the address it sends to.
-  void AddTunnel(const Tunnel& tunnel) const;
-  void Grant(uint32_t tunnel, uint32_t realm) const;
+  void AddTunnel(const Tunnel& tunnel) const {
+    testing::AddTunnel(*programs_, tunnel);
+  }
+  void Grant(uint32_t tunnel, uint32_t realm) const {
+    testing::Grant(*programs_, tunnel, realm);
+  }
   void SetNextHop(uint32_t index, const rp_next_hop& hop) const;
 
  private:

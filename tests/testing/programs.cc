@@ -8,6 +8,7 @@
 #include <linux/if_link.h>
 #include <sys/socket.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -28,9 +29,9 @@ constexpr size_t kRoomAround = 4096;
   std::abort();
 }
 
-void ResizeMaps(rampart_bpf* skeleton) {
-  bpf_map__set_max_entries(skeleton->maps.rp_flows4, kFlows);
-  bpf_map__set_max_entries(skeleton->maps.rp_flows6, kFlows);
+void ResizeMaps(rampart_bpf* skeleton, uint32_t flows) {
+  bpf_map__set_max_entries(skeleton->maps.rp_flows4, flows);
+  bpf_map__set_max_entries(skeleton->maps.rp_flows6, flows);
 }
 
 absl::Status ShareMaps(rampart_bpf* to, rampart_bpf* from) {
@@ -52,7 +53,7 @@ int Quiet(libbpf_print_level level, const char* format, va_list args) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Programs>> Programs::Load() {
+absl::StatusOr<std::unique_ptr<Programs>> Programs::Load(uint32_t flows) {
   libbpf_set_print(Quiet);
   std::unique_ptr<Programs> programs(new Programs);
   const std::pair<Slot, const char*> slots[] = {{kUplink, "rp_uplink"},
@@ -61,7 +62,8 @@ absl::StatusOr<std::unique_ptr<Programs>> Programs::Load() {
                                                 {kAccessTun, "rp_access"},
                                                 {kInject, "rp_access"}};
   for (const auto& [slot, program] : slots)
-    if (absl::Status s = programs->LoadSlot(slot, program); !s.ok()) return s;
+    if (absl::Status s = programs->LoadSlot(slot, program, flows); !s.ok())
+      return s;
   programs->socket_.reset(socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0));
   if (!programs->socket_.valid())
     return absl::ErrnoToStatus(errno, "AF_XDP socket");
@@ -75,12 +77,13 @@ Programs::~Programs() {
   for (rampart_bpf* skeleton : loaded_) rampart_bpf__destroy(skeleton);
 }
 
-absl::Status Programs::LoadSlot(Slot slot, const char* program) {
+absl::Status Programs::LoadSlot(Slot slot, const char* program,
+                                uint32_t flows) {
   rampart_bpf* skeleton = rampart_bpf__open();
   if (skeleton == nullptr) return absl::ErrnoToStatus(errno, "open skeleton");
   loaded_.push_back(skeleton);
   if (loaded_.size() == 1) {
-    ResizeMaps(skeleton);
+    ResizeMaps(skeleton, flows);
   } else if (absl::Status s = ShareMaps(skeleton, loaded_.front()); !s.ok()) {
     return s;
   }
@@ -174,9 +177,17 @@ int Programs::map_fd(const std::string& name) const {
 
 void Programs::Clear(const std::string& name) const {
   const int fd = map_fd(name);
-  uint8_t key[64];
-  while (bpf_map_get_next_key(fd, nullptr, key) == 0)
-    if (bpf_map_delete_elem(fd, key) != 0) Die("clear " + name);
+  // All keys first: asking for the first key again and again would walk over
+  // the emptied buckets each time.
+  std::vector<std::array<uint8_t, 64>> keys;
+  std::array<uint8_t, 64> key;
+  const void* previous = nullptr;
+  while (bpf_map_get_next_key(fd, previous, key.data()) == 0) {
+    keys.push_back(key);
+    previous = key.data();
+  }
+  for (const auto& each : keys)
+    if (bpf_map_delete_elem(fd, each.data()) != 0) Die("clear " + name);
 }
 
 void Programs::SetPuntPath(bool open) const {
@@ -222,7 +233,7 @@ void PrintTo(const Result& result, std::ostream* out) {
 
 const Programs* SharedPrograms(std::string& why) {
   static const auto* const programs =
-      new absl::StatusOr<std::unique_ptr<Programs>>(Programs::Load());
+      new absl::StatusOr<std::unique_ptr<Programs>>(Programs::Load(kFlows));
   if (programs->ok()) return (*programs)->get();
   why = programs->status().ToString();
   return nullptr;

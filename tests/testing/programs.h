@@ -51,7 +51,8 @@ struct Result {
 class Programs {
  public:
   // Loads all programs. Errors: as the kernel gives them.
-  static absl::StatusOr<std::unique_ptr<Programs>> Load();
+  // flows: capacity of each flow map.
+  static absl::StatusOr<std::unique_ptr<Programs>> Load(uint32_t flows);
   ~Programs();
 
   // Runs the program of `slot`. metadata: bytes of XDP metadata in front of the
@@ -63,7 +64,7 @@ class Programs {
 
   int program_fd(Slot slot) const;
   int map_fd(const std::string& name) const;
-  // Deletes every entry of a hash map, zeroes an array's first `count`.
+  // Deletes every entry of a hash map.
   void Clear(const std::string& name) const;
   // Opens or closes the way to the controller for queue 0 of every slot.
   void SetPuntPath(bool open) const;
@@ -86,7 +87,7 @@ class Programs {
 
  private:
   Programs() = default;
-  absl::Status LoadSlot(Slot slot, const char* program);
+  absl::Status LoadSlot(Slot slot, const char* program, uint32_t flows);
   void PutBytes(const std::string& map, const void* key, size_t key_size,
                 const void* value, size_t value_size) const;
   void GetBytes(const std::string& map, const void* key, void* value) const;
