@@ -23,6 +23,7 @@ namespace {
 
 constexpr std::string_view kScheme = "sqlite://";
 constexpr int64_t kSchemaVersion = 1;
+constexpr std::string_view kTableCount = "SELECT count(*) FROM sqlite_schema";
 constexpr int64_t kApplicationId = 0x52414d50;  // "RAMP"
 
 // state holds one row. A tenant is one JSON document, as in model/json.h. Rows
@@ -84,12 +85,14 @@ absl::StatusOr<std::unique_ptr<StateStore>> SqliteStore::Open(
 }
 
 absl::Status SqliteStore::Prepare() {
-  RETURN_IF_ERROR(database_.Write([&]() -> absl::Status {
-    ASSIGN_OR_RETURN(
-        const int64_t tables,
-        database_.QueryInteger("SELECT count(*) FROM sqlite_schema"));
-    return tables == 0 ? Create() : CheckVersion();
-  }));
+  ASSIGN_OR_RETURN(const int64_t tables, database_.QueryInteger(kTableCount));
+  if (tables == 0)
+    RETURN_IF_ERROR(database_.Write([&]() -> absl::Status {
+      ASSIGN_OR_RETURN(const int64_t still,
+                       database_.QueryInteger(kTableCount));
+      return still == 0 ? Create() : absl::OkStatus();
+    }));
+  RETURN_IF_ERROR(CheckVersion());
   ASSIGN_OR_RETURN(const int64_t id,
                    database_.QueryInteger("SELECT store_id FROM state"));
   store_id_ = static_cast<uint64_t>(id);
