@@ -5,6 +5,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "controller/base/status.h"
 
@@ -34,14 +35,13 @@ absl::StatusOr<std::string> Unescape(std::string_view text) {
 }
 
 std::string Escape(std::string_view text) {
+  constexpr std::string_view kPlain = "-._~";
   std::string out;
   for (const char c : text) {
-    if (absl::ascii_isalnum(c) ||
-        std::string_view("-._~").find(c) != std::string_view::npos)
+    if (absl::ascii_isalnum(c) || kPlain.find(c) != kPlain.npos)
       out += c;
     else
-      absl::StrAppend(&out, "%",
-                      absl::Hex(static_cast<uint8_t>(c), absl::kZeroPad2));
+      absl::StrAppendFormat(&out, "%%%02X", static_cast<uint8_t>(c));
   }
   return out;
 }

@@ -9,7 +9,7 @@
 #include <csignal>
 #include <cstdio>
 #include <fstream>
-#include <iterator>
+#include <sstream>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -44,11 +44,11 @@ int Fail(const absl::Status& status, int code) {
 absl::StatusOr<EdgeConfig> ReadConfig(const std::string& file) {
   errno = 0;
   std::ifstream in(file, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(in), {}};
-  if (!in.is_open() || errno != 0)
-    return absl::ErrnoToStatus(errno != 0 ? errno : EIO,
-                               absl::StrCat(file, ": cannot be read"));
-  return ParseEdgeConfig(file, text);
+  std::ostringstream text;
+  text << in.rdbuf();  // of a folder: fails, and does not throw
+  if (errno != 0)
+    return absl::ErrnoToStatus(errno, absl::StrCat(file, ": cannot be read"));
+  return ParseEdgeConfig(file, text.str());
 }
 
 int Detach(const EdgeConfig& config, const std::string& bpffs) {

@@ -3,9 +3,9 @@
 #include <CLI/CLI.hpp>
 #include <cerrno>
 #include <fstream>
-#include <iterator>
 #include <memory>
 #include <ostream>
+#include <sstream>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -21,8 +21,12 @@ struct Arguments {
   bool dry_run = false;
 };
 
+// The stream's own errors stay in the stream: a folder opens, but reading it
+// fails.
 std::string ReadAll(std::istream& in) {
-  return std::string(std::istreambuf_iterator<char>(in), {});
+  std::ostringstream text;
+  text << in.rdbuf();
+  return text.str();
 }
 
 absl::StatusOr<std::string> ReadText(Session& session,
@@ -31,10 +35,8 @@ absl::StatusOr<std::string> ReadText(Session& session,
   errno = 0;
   std::ifstream in(file, std::ios::binary);
   std::string text = ReadAll(in);
-  // A folder opens, but cannot be read.
-  if (!in.is_open() || errno != 0)
-    return absl::ErrnoToStatus(errno != 0 ? errno : EIO,
-                               absl::StrCat("apply: ", file));
+  if (errno != 0)
+    return absl::ErrnoToStatus(errno, absl::StrCat("apply: ", file));
   return text;
 }
 
@@ -58,7 +60,7 @@ void PrintDiff(Session& session, const Json& diff) {
   if (At(diff, "added").empty() && At(diff, "changed").empty() &&
       At(diff, "removed").empty())
     out << "nothing to change: epoch " << Cell(At(diff, "epoch")) << '\n';
-  else if (diff.value("dry_run", false))
+  else if (At(diff, "dry_run") == true)
     out << "dry run, nothing was changed: " << counts << '\n';
   else
     out << "epoch " << Cell(At(diff, "epoch")) << " is in force: " << counts

@@ -11,7 +11,7 @@ namespace {
 
 absl::StatusOr<int> List(Session& session, const ListCommand& command) {
   ASSIGN_OR_RETURN(const Json document, session.Get(command.path));
-  const Json rows = document.value(command.rows, Json::array());
+  const Json& rows = At(document, command.rows);
   session.Print(document, [&] { PrintRows(session, rows, command.columns); });
   return kOk;
 }
@@ -33,9 +33,8 @@ void PrintRows(Session& session, const Json& rows,
   for (const Json& row : rows) {
     cells.clear();
     for (const Column& column : columns)
-      cells.push_back(column.cell != nullptr
-                          ? column.cell(row)
-                          : Cell(row.value(column.field, Json())));
+      cells.push_back(column.cell != nullptr ? column.cell(row)
+                                             : Cell(At(row, column.field)));
     table.Add(std::move(cells));
   }
   session.Print(table);

@@ -33,11 +33,10 @@ std::string Winner(const Json& document) {
   std::string text = absl::StrCat(
       Cell(At(document, "address")), " tenant ", Cell(At(route, "tenant")),
       " vnet ", Cell(At(route, "vnet")),
-      route.value("default", false) ? " (default) " : " ", Via(route));
-  if (route.contains("device"))
-    absl::StrAppend(&text, " dev ", Cell(At(route, "device")));
-  if (route.contains("peers"))
-    absl::StrAppend(&text, " peers ", Cell(At(route, "peers")));
+      At(route, "default") == true ? " (default) " : " ", Via(route));
+  for (const char* field : {"device", "peers"})
+    if (const Json& value = At(route, field); !value.is_null())
+      absl::StrAppend(&text, " ", field, " ", Cell(value));
   absl::StrAppend(&text, " edge ", Cell(At(document, "edge")), " match ",
                   Cell(At(route, "cidr")));
   return text;

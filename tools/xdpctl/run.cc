@@ -99,6 +99,9 @@ int Parse(CLI::App& app, Env& env, std::vector<std::string> words) {
   } catch (const CLI::ParseError& e) {
     env.err << "xdpctl: " << e.what() << "; --help tells more\n";
     return kUsage;
+  } catch (const std::exception& e) {  // of the JSON library
+    env.err << "xdpctl: an answer of another version? " << e.what() << '\n';
+    return kError;
   }
 }
 

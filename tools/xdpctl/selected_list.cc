@@ -23,7 +23,7 @@ absl::StatusOr<int> List(Session& session, const Arguments& arguments) {
   ASSIGN_OR_RETURN(Query query, SelectorWords(arguments.words));
   query.emplace_back("limit", absl::StrCat(arguments.limit));
   ASSIGN_OR_RETURN(const Json document, session.Get(command.path, query));
-  const Json rows = document.value(command.rows, Json::array());
+  const Json& rows = At(document, command.rows);
   session.Print(document, [&] { PrintRows(session, rows, command.columns); });
   session.NoteTruncation(document, rows);
   return kOk;

@@ -110,7 +110,7 @@ void Session::Print(const Table& table) {
 }
 
 void Session::NoteTruncation(const Json& document, const Json& rows) {
-  if (!document.value("truncated", false)) return;
+  if (At(document, "truncated") != true) return;
   const std::string all = document.contains("matched")
                               ? absl::StrCat(" of ", document["matched"].dump())
                               : "";

@@ -15,14 +15,15 @@ namespace {
 
 void PrintStatus(Session& session, const Json& status) {
   std::ostream& out = session.env.out;
-  const auto cell = [&](const char* pointer) {
-    return Cell(status.value(Json::json_pointer(pointer), Json()));
+  const auto cell = [&](const char* field, const char* inner = nullptr) {
+    const Json& value = At(status, field);
+    return Cell(inner != nullptr ? At(value, inner) : value);
   };
-  out << cell("/edge") << "  rampartd " << cell("/version") << "  pid "
-      << cell("/pid") << "  up " << HumanSeconds(At(status, "uptime_s"))
-      << "  epoch " << cell("/epoch") << "  tenants " << cell("/tenants")
-      << (status.value("adopted", false) ? "  data plane adopted\n" : "\n");
-  PrintRows(session, status.value("devices", Json::array()),
+  out << cell("edge") << "  rampartd " << cell("version") << "  pid "
+      << cell("pid") << "  up " << HumanSeconds(At(status, "uptime_s"))
+      << "  epoch " << cell("epoch") << "  tenants " << cell("tenants")
+      << (At(status, "adopted") == true ? "  data plane adopted\n" : "\n");
+  PrintRows(session, At(status, "devices"),
             {{"DEV", "name"},
              {"MODE", "mode"},
              {"ROLE", "role"},
@@ -32,20 +33,21 @@ void PrintStatus(Session& session, const Json& status) {
              {"PUNTED", "punted"},
              {"DROPPED", "dropped"},
              {"WHY", "why"}});
-  out << "flows  " << cell("/flows/now") << " of " << cell("/flows/capacity")
-      << "  started " << cell("/flows/started") << "  ended "
-      << cell("/flows/ended") << "  adopted " << cell("/flows/adopted")
-      << "\nnat    " << cell("/nat/sessions") << " sessions\npunts  "
-      << cell("/punts/total") << "  pending " << cell("/punts/pending")
-      << "\ndrops  " << cell("/drops/packets") << '\n';
-  for (const Json& reason : status.value("degraded", Json::array()))
+  out << "flows  " << cell("flows", "now") << " of "
+      << cell("flows", "capacity") << "  started " << cell("flows", "started")
+      << "  ended " << cell("flows", "ended") << "  adopted "
+      << cell("flows", "adopted") << "\nnat    " << cell("nat", "sessions")
+      << " sessions\npunts  " << cell("punts", "total") << "  pending "
+      << cell("punts", "pending") << "\ndrops  " << cell("drops", "packets")
+      << '\n';
+  for (const Json& reason : At(status, "degraded"))
     out << "degraded: " << Cell(reason) << '\n';
 }
 
 absl::StatusOr<int> Status(Session& session) {
   ASSIGN_OR_RETURN(const Json status, session.Get("/v1/status"));
   session.Print(status, [&] { PrintStatus(session, status); });
-  return status.value("degraded", Json::array()).empty() ? kOk : kDegraded;
+  return At(status, "degraded").empty() ? kOk : kDegraded;
 }
 
 }  // namespace

@@ -12,7 +12,7 @@ namespace {
 
 // "192.0.2.10 (mac),192.0.2.11 (mac)", or "eth1 on edge-a" of an interface.
 std::string Ends(const Json& row) {
-  if (row.value("type", "") == "interface")
+  if (At(row, "type") == "interface")
     return absl::StrCat(Cell(At(row, "device")), " on ", Cell(At(row, "edge")));
   std::vector<std::string> ends;
   for (const Json& peer : At(row, "peers")) {
