@@ -276,7 +276,6 @@ nat:
     - {{name: default, addresses: [{POOL[4]}, "{POOL[6]}"]}}
 api: {{socket: {self.api}}}
 state: sqlite://{self.dir}/state.db
-flow_log: {{path: {self.dir}/flows.jsonl}}
 """
 
     def _peer(self, site):
@@ -350,7 +349,7 @@ flow_log: {{path: {self.dir}/flows.jsonl}}
     def xdpctl(self, *args, check=True, timeout=20.0):
         return netlab.run(
             self.edge.enter([f"{self.bin}/xdpctl", "--socket", self.api,
-                             *args]), timeout, check)
+                             "--edge", self.edge_name, *args]), timeout, check)
 
     def show(self, *args):
         """The JSON that an xdpctl command prints."""
