@@ -133,7 +133,7 @@ Row NextHopRow(const uint32_t& key, const rp_next_hop& value, uint32_t) {
       {"peer", value.peer},
       {"realm", RealmName(value.realm)},
       {"family", value.family},
-      {"address", Mapped(value.address)},
+      {"address", value.use == RP_USE_TUNNEL ? "" : Mapped(value.address)},
       {"slot", value.slot},
       {"mtu", value.mtu},
       {"outer_saddr", outer_source},

@@ -13,9 +13,8 @@ namespace rampart::xdpctl {
 namespace {
 
 bool IsNumber(const std::string& cell) {
-  return cell == "-" || std::all_of(cell.begin(), cell.end(), [](char c) {
-           return absl::ascii_isdigit(c);
-         });
+  return std::all_of(cell.begin(), cell.end(),
+                     [](char c) { return absl::ascii_isdigit(c); });
 }
 
 // Characters on the screen: bytes but those that continue a UTF-8 character.
@@ -40,23 +39,36 @@ void Table::Add(std::vector<std::string> row) {
   rows_.push_back(std::move(row));
 }
 
+// A column of numbers may have gaps, but not only gaps.
+bool Table::IsNumeric(size_t column) const {
+  bool numbers = false;
+  for (size_t r = 1; r < rows_.size(); ++r) {
+    const std::string& cell = rows_[r][column];
+    if (cell == "-") continue;
+    if (!IsNumber(cell)) return false;
+    numbers = true;
+  }
+  return numbers;
+}
+
 void Table::Print(std::ostream& out, bool headers) const {
   const size_t columns = rows_[0].size();
+  if (columns == 0) return;
   std::vector<size_t> widths(columns);
-  std::vector<bool> numbers(columns, rows_.size() > 1);
-  for (size_t r = headers ? 0 : 1; r < rows_.size(); ++r) {
-    for (size_t c = 0; c < columns; ++c) {
+  std::vector<bool> numeric(columns);
+  const size_t first = headers ? 0 : 1;
+  for (size_t c = 0; c < columns; ++c) {
+    numeric[c] = IsNumeric(c);
+    for (size_t r = first; r < rows_.size(); ++r)
       widths[c] = std::max(widths[c], Width(rows_[r][c]));
-      if (r > 0 && !IsNumber(rows_[r][c])) numbers[c] = false;
-    }
   }
-  for (size_t r = headers ? 0 : 1; r < rows_.size(); ++r) {
+  for (size_t r = first; r < rows_.size(); ++r) {
     std::string line;
     for (size_t c = 0; c < columns; ++c) {
       const std::string& cell = rows_[r][c];
       const std::string pad(widths[c] - Width(cell), ' ');
-      if (c > 0) line += "  ";
-      line += numbers[c] ? pad + cell : cell + pad;
+      absl::StrAppend(&line, c > 0 ? "  " : "", numeric[c] ? pad : cell,
+                      numeric[c] ? cell : pad);
     }
     line.erase(line.find_last_not_of(' ') + 1);
     out << line << '\n';

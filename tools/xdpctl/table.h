@@ -21,6 +21,8 @@ class Table {
   void Print(std::ostream& out, bool headers) const;
 
  private:
+  bool IsNumeric(size_t column) const;
+
   std::vector<std::vector<std::string>> rows_;
 };
 

@@ -24,6 +24,16 @@ TEST(TableTest, NumbersGoRightAndWordsLeft) {
             "longer  12345678  -\n");
 }
 
+TEST(TableTest, AColumnOfGapsIsNoColumnOfNumbers) {
+  Table table({"NUMBERS", "GAPS"});
+  table.Add({"5", ""});
+  table.Add({"", ""});
+  EXPECT_EQ(Print(table),
+            "NUMBERS  GAPS\n"
+            "      5  -\n"
+            "      -  -\n");
+}
+
 TEST(TableTest, WithoutHeadersOnlyRowsArePrinted) {
   Table table({"A LONG HEADER", "B"});
   table.Add({"a", "b"});
@@ -47,7 +57,7 @@ TEST(TableTest, ColumnsAreCountedInCharacters) {
 TEST(TableTest, ATableOfRowsTakesItsHeaderFromTheFirst) {
   EXPECT_EQ(Print(TableOf(Json::parse(R"([{"a_b":1,"c":"x"}])"))),
             "A-B  C\n  1  x\n");
-  EXPECT_EQ(Print(TableOf(Json::array()), false), "");
+  EXPECT_EQ(Print(TableOf(Json::array())), "");
 }
 
 TEST(CellTest, ValuesBecomeText) {
