@@ -339,6 +339,46 @@ TEST_P(AdmissionTest, RefusalsCannotFillTheTable) {
   EXPECT_EQ(Drops(RP_DROP_POLICY_DEFAULT), 1200u);
 }
 
+TEST_P(AdmissionTest, APoolWithoutAddressOfTheFamilyIsSaid) {
+  EdgeConfig other = LabEdge();
+  std::erase_if(other.pools[0].addresses, [&](const IpAddress& address) {
+    return address.family() == net.family;
+  });
+  StartEngine(other);
+  Punt(Udp(net.fra, net.internet));
+  EXPECT_THAT(AllDrops(), ElementsAre(Pair(int{RP_DROP_NAT_NO_ADDRESS}, 1)));
+}
+
+TEST_P(AdmissionTest, AUsedUpPoolIsSaid) {
+  EdgeConfig small = LabEdge();
+  small.pools[0].ports = {1024, 1024 + 511};
+  StartEngine(small);
+  for (uint16_t port = 1; port <= 600; ++port)
+    Punt(Udp(net.fra, net.internet, port));
+  EXPECT_EQ(Drops(RP_DROP_NAT_EXHAUSTED), 600u - 512);
+  EXPECT_EQ(engine->statistics().flows, 512u);
+}
+
+// Routes have changed: what was translated is now routed, and its answers
+// would have the key of a live flow.
+TEST_P(AdmissionTest, AFlowDoesNotTakeTheKeyOfALiveOne) {
+  Resources before = LabResources();
+  std::erase_if(before.tenants[0].routes, [](const Route& route) {
+    return route.tunnel == "fra" && route.cidr.length() != 24;
+  });
+  Apply(before, 2);
+  PacketSpec out = Tcp(net.two, net.fra);
+  Punt(out, kTwo);
+  EXPECT_EQ(Flow(TupleOfSpec(kVnet, out))->flags,
+            RP_FLOW_FORWARD | RP_FLOW_SNAT);
+  Apply(LabResources(), 3);
+  PacketSpec in = Tcp(net.fra, net.two);
+  std::swap(in.sport, in.dport);
+  Punt(in);
+  EXPECT_THAT(AllDrops(), ElementsAre(Pair(int{RP_DROP_ON_RAMP}, 1)));
+  EXPECT_EQ(Entries(), 2u);
+}
+
 class FullTableTest : public EngineTest {
  protected:
   FullTableTest() { flow_capacity = 16; }

@@ -207,8 +207,9 @@ void EngineTest::SetUp() {
   StartEngine();
 }
 
-void EngineTest::StartEngine(uint32_t epoch) {
+void EngineTest::StartEngine(const EdgeConfig& config) {
   engine.reset();
+  edge = config;
   plane = std::make_unique<FakeDataPlane>(*kernel);
   AttachedDevice uplink, lan;
   uplink.slot = kUplinkSlot;
@@ -225,12 +226,12 @@ void EngineTest::StartEngine(uint32_t epoch) {
                           }});
   ASSERT_TRUE(made.ok());
   engine = *std::move(made);
-  Apply(LabResources(), epoch);
+  Apply(LabResources(), 1);
 }
 
 void EngineTest::Apply(const Resources& resources, uint32_t epoch) {
-  const absl::Status status = engine->Apply(
-      std::make_shared<const Snapshot>(LabEdge(), resources, epoch));
+  const absl::Status status =
+      engine->Apply(std::make_shared<const Snapshot>(edge, resources, epoch));
   ASSERT_TRUE(status.ok()) << status;
 }
 

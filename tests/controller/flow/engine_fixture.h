@@ -76,7 +76,7 @@ class EngineTest : public ::testing::TestWithParam<Family> {
   void SetUp() override;
 
   // A new controller over the same maps. Applies the lab.
-  void StartEngine(uint32_t epoch = 1);
+  void StartEngine(const EdgeConfig& config = LabEdge());
   void Apply(const Resources& resources, uint32_t epoch);
 
   // One packet, punted and handled.
@@ -127,6 +127,7 @@ class EngineTest : public ::testing::TestWithParam<Family> {
   std::unique_ptr<FakeDataPlane> plane;
   std::unique_ptr<Engine> engine;
   uint32_t flow_capacity = 8192;
+  EdgeConfig edge;
 };
 
 inline std::string FamilyName(const ::testing::TestParamInfo<Family>& info) {
