@@ -19,6 +19,7 @@ namespace {
 template <typename T>
 std::vector<std::string> NamesOf(const std::vector<T>& objects) {
   std::vector<std::string> names;
+  names.reserve(objects.size());
   for (const T& object : objects) names.push_back(object.name);
   return names;
 }
@@ -75,13 +76,18 @@ class Checker {
     }
   }
 
-  template <typename T>
-  void CheckReference(int line, const std::string& who, const char* what,
-                      const std::string& name, const Tenant& tenant,
-                      const std::vector<T>& objects) {
-    if (name.empty() || FindByName(objects, name) != nullptr) return;
-    Add(line, who, ": tenant ", Quoted(tenant.name), " has no ", what, " ",
-        Quoted(name), "; ", Suggestion(name, NamesOf(objects)));
+  void CheckVnetName(int line, const std::string& who, const std::string& name,
+                     const Tenant& tenant) {
+    if (!name.empty() && !vnets_.contains(name))
+      Add(line, who, ": tenant ", Quoted(tenant.name), " has no vnet ",
+          Quoted(name), "; ", Suggestion(name, NamesOf(tenant.vnets)));
+  }
+
+  void CheckTunnelName(int line, const std::string& who,
+                       const std::string& name, const Tenant& tenant) {
+    if (!name.empty() && !tunnels_.contains(name))
+      Add(line, who, ": tenant ", Quoted(tenant.name), " has no tunnel ",
+          Quoted(name), "; ", Suggestion(name, NamesOf(tenant.tunnels)));
   }
 
   void CheckTenant(const Tenant& tenant);
@@ -91,8 +97,7 @@ class Checker {
   void CheckPeerAddress(const Peer& peer);
   void CheckDevice(const Tenant& tenant, const Tunnel& tunnel);
   void CheckRoute(const Tenant& tenant, const Route& route);
-  void CheckRouteVnet(const Tenant& tenant, const Route& route,
-                      const std::string& who);
+  void CheckRouteVnet(const Route& route, const std::string& who);
 
   const EdgeConfig& edge_;
   Mistakes& mistakes_;
@@ -100,6 +105,9 @@ class Checker {
   std::map<std::tuple<TunnelType, IpAddress, std::optional<uint32_t>>, Use>
       peers_;
   std::map<std::pair<std::string, std::string>, Use> devices_;
+  // Of the tenant at hand.
+  absl::flat_hash_set<std::string> vnets_;
+  absl::flat_hash_map<std::string, const Tunnel*> tunnels_;
   absl::flat_hash_map<std::pair<std::string, Prefix>, int> routes_;
 };
 
@@ -107,16 +115,22 @@ void Checker::CheckTenant(const Tenant& tenant) {
   CheckNames("vnet", tenant.vnets);
   CheckNames("tunnel", tenant.tunnels);
   CheckNames("policy", tenant.policies);
-  for (const Vnet& vnet : tenant.vnets) CheckVni(tenant, vnet);
-  for (const Tunnel& tunnel : tenant.tunnels) CheckTunnel(tenant, tunnel);
+  vnets_.clear();
+  tunnels_.clear();
   routes_.clear();
+  for (const Vnet& vnet : tenant.vnets) {
+    vnets_.insert(vnet.name);
+    CheckVni(tenant, vnet);
+  }
+  for (const Tunnel& tunnel : tenant.tunnels) {
+    tunnels_[tunnel.name] = &tunnel;
+    CheckTunnel(tenant, tunnel);
+  }
   for (const Route& route : tenant.routes) CheckRoute(tenant, route);
   for (const PolicyRule& rule : tenant.policies) {
     const std::string who = absl::StrCat("policy ", Quoted(rule.name));
-    CheckReference(rule.line, who, "vnet", rule.match.vnet, tenant,
-                   tenant.vnets);
-    CheckReference(rule.line, who, "tunnel", rule.match.tunnel, tenant,
-                   tenant.tunnels);
+    CheckVnetName(rule.line, who, rule.match.vnet, tenant);
+    CheckTunnelName(rule.line, who, rule.match.tunnel, tenant);
   }
 }
 
@@ -132,8 +146,8 @@ void Checker::CheckVni(const Tenant& tenant, const Vnet& vnet) {
 }
 
 void Checker::CheckTunnel(const Tenant& tenant, const Tunnel& tunnel) {
-  CheckReference(tunnel.line, absl::StrCat("tunnel ", Quoted(tunnel.name)),
-                 "vnet", tunnel.vnet, tenant, tenant.vnets);
+  CheckVnetName(tunnel.line, absl::StrCat("tunnel ", Quoted(tunnel.name)),
+                tunnel.vnet, tenant);
   if (tunnel.type == TunnelType::kInterface) CheckDevice(tenant, tunnel);
   for (const Peer& peer : tunnel.peers) {
     CheckPeer(tenant, tunnel, peer);
@@ -201,7 +215,7 @@ void Checker::CheckDevice(const Tenant& tenant, const Tunnel& tunnel) {
 
 void Checker::CheckRoute(const Tenant& tenant, const Route& route) {
   const std::string who = absl::StrCat("route ", route.cidr.ToString());
-  CheckReference(route.line, who, "vnet", route.vnet, tenant, tenant.vnets);
+  CheckVnetName(route.line, who, route.vnet, tenant);
   const auto [it, inserted] =
       routes_.emplace(std::pair(route.vnet, route.cidr), route.line);
   if (!inserted && !route.vnet.empty())
@@ -212,16 +226,15 @@ void Checker::CheckRoute(const Tenant& tenant, const Route& route) {
     Add(route.line, who, ": edge ", Quoted(edge_.edge), " has no pool ",
         Quoted(route.pool), "; ", Suggestion(route.pool, NamesOf(edge_.pools)));
   if (route.kind == Route::Kind::kTunnel) {
-    CheckReference(route.line, who, "tunnel", route.tunnel, tenant,
-                   tenant.tunnels);
-    CheckRouteVnet(tenant, route, who);
+    CheckTunnelName(route.line, who, route.tunnel, tenant);
+    CheckRouteVnet(route, who);
   }
 }
 
 // Packets of another vnet than the tunnel's own would arrive in that one.
-void Checker::CheckRouteVnet(const Tenant& tenant, const Route& route,
-                             const std::string& who) {
-  const Tunnel* tunnel = FindByName(tenant.tunnels, route.tunnel);
+void Checker::CheckRouteVnet(const Route& route, const std::string& who) {
+  const auto it = tunnels_.find(route.tunnel);
+  const Tunnel* tunnel = it == tunnels_.end() ? nullptr : it->second;
   if (tunnel == nullptr || tunnel->vnet.empty() || route.vnet.empty() ||
       tunnel->vnet == route.vnet || CarriesVnets(*tunnel))
     return;

@@ -139,10 +139,10 @@ bool IsUnclosed(std::string_view text) {
   const char quote = text.empty() ? '\0' : text[0];
   if (quote != '"' && quote != '\'') return false;
   for (size_t i = 1; i < text.size(); ++i) {
-    if (quote == '"' && text[i] == '\\')
+    const bool escape = quote == '"' && text[i] == '\\';
+    const bool doubled = quote == '\'' && text.substr(i, 2) == "''";
+    if (escape || doubled)
       ++i;
-    else if (text[i] == quote && text.substr(i, 2) == "''")
-      ++i;  // a quote doubled to stand for itself
     else if (text[i] == quote)
       return false;
   }

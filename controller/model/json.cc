@@ -39,7 +39,9 @@ Json Array(const std::vector<T>& values) {
 
 // Sets a key unless its value is what a reader takes for a missing one.
 void Put(Json& json, const char* key, Json value) {
-  if (value == "" || (value.is_structured() && value.empty())) return;
+  // empty() of a JSON value is about arrays and objects only.
+  if (value.is_string() && value.get_ref<const std::string&>().empty()) return;
+  if (value.is_structured() && value.empty()) return;
   if (value == 0 || value == false) return;
   json[key] = std::move(value);
 }
@@ -93,7 +95,7 @@ Tree TreeOf(const Json& json, int line, size_t depth, Mistakes& mistakes) {
   tree.kind = json.is_array() ? Tree::Kind::kList : Tree::Kind::kMap;
   if (json.is_object()) {
     const auto own = json.find(kLine);
-    const bool found = own != json.end() && own->is_number_unsigned();
+    const bool found = own != json.end() && own->is_number_integer();
     tree.line = found ? own->get<int>() : 0;
   }
   for (const auto& [key, value] : json.items()) {
