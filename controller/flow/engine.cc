@@ -55,6 +55,11 @@ class EngineImpl final : public Engine {
                     replies_, drops_, Random64(d.random)}),
         sweep_({d.hooks, d.clock, flows_, next_hops_}) {}
 
+  // What an earlier run left, but its flows. Once, before all else.
+  absl::Status Load() {
+    RETURN_IF_ERROR(drops_.Load());
+    return next_hops_.Adopt();
+  }
   absl::Status Apply(std::shared_ptr<const Snapshot> snapshot) override;
   absl::StatusOr<int> ProcessPunts(int budget) override;
   absl::Status OnTick() override;
@@ -68,7 +73,6 @@ class EngineImpl final : public Engine {
   Statistics statistics() const override;
 
  private:
-  absl::Status AdoptEarlierRun();
   absl::Status SyncRamps();
   absl::Status SyncLocals();
   absl::Status WriteConfig();
@@ -110,17 +114,13 @@ absl::Status EngineImpl::Apply(std::shared_ptr<const Snapshot> snapshot) {
   replies_.Use(snapshot_.get());
   admission_.Use(snapshot_.get(), nat_.get());
   sweep_.Use(snapshot_.get());
-  if (first) RETURN_IF_ERROR(AdoptEarlierRun());
+  if (first) {
+    RETURN_IF_ERROR(flows_.Adopt<FlowV4>());
+    RETURN_IF_ERROR(flows_.Adopt<FlowV6>());
+  }
   RETURN_IF_ERROR(WriteConfig());
   RETURN_IF_ERROR(SyncRamps());
   return ResolveAll();
-}
-
-absl::Status EngineImpl::AdoptEarlierRun() {
-  RETURN_IF_ERROR(drops_.Load());
-  RETURN_IF_ERROR(next_hops_.Adopt());
-  RETURN_IF_ERROR(flows_.Adopt<FlowV4>());
-  return flows_.Adopt<FlowV6>();
 }
 
 absl::Status EngineImpl::SyncRamps() {
@@ -191,8 +191,8 @@ absl::StatusOr<int> EngineImpl::ProcessPunts(int budget) {
       });
   if (!handled.ok()) return handled.status();
   punts_ += *handled;
-  RETURN_IF_ERROR(status);
-  RETURN_IF_ERROR(drops_.Flush());
+  status.Update(drops_.Flush());
+  if (!status.ok()) return status;
   return handled;
 }
 
@@ -281,7 +281,9 @@ Engine::Statistics EngineImpl::statistics() const {
 
 absl::StatusOr<std::unique_ptr<Engine>> MakeEngine(
     const Engine::Dependencies& dependencies) {
-  return std::make_unique<EngineImpl>(dependencies);
+  auto engine = std::make_unique<EngineImpl>(dependencies);
+  RETURN_IF_ERROR(engine->Load());
+  return engine;
 }
 
 }  // namespace rampart

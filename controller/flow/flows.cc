@@ -211,7 +211,11 @@ absl::StatusOr<bool> Flows::MakeRoom(const typename F::Key& key, bool refusals,
     }
   }
   ASSIGN_OR_RETURN(const auto flow, Read<F>(forward));
-  if (!flow) return MakeRoom<F>(forward, refusals, reopen);
+  if (!flow) {  // its forward entry was deleted by somebody else
+    family<F>().records.erase(forward);
+    RETURN_IF_ERROR(DeleteIfThere(family<F>().map, key));
+    return true;
+  }
   if (taken->flow.flags & RP_FLOW_ALONE) {
     if (!refusals && !IsExpired(*flow, 0)) return false;
     RETURN_IF_ERROR(ForgetRefusal<F>(key));
