@@ -14,10 +14,13 @@ endfunction()
 
 # rampart_test(NAME SRCS ... DEPS ... [ROOT] [TIMEOUT s]): a GoogleTest binary
 # run as one CTest. ROOT: needs root and BPF; such tests do not run side by
-# side with each other.
+# side with each other. Tests are compiled unoptimised and with one precompiled
+# header: half the time of the whole build.
 function(rampart_test name)
   cmake_parse_arguments(arg "ROOT" "TIMEOUT" "SRCS;DEPS" ${ARGN})
   add_executable(${name} ${arg_SRCS})
+  target_compile_options(${name} PRIVATE -O0)
+  target_precompile_headers(${name} REUSE_FROM rampart_test_headers)
   target_link_libraries(${name} PRIVATE ${arg_DEPS} GTest::gmock
                                         GTest::gtest_main)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY
@@ -61,7 +64,7 @@ function(bpf_object name)
     DEPENDS ${object}
     COMMENT "BPF skeleton ${name}"
     VERBATIM)
-  add_custom_target(${name}_skeleton DEPENDS ${skeleton})
+  add_custom_target(${name}_skeleton ALL DEPENDS ${skeleton})
   add_library(rampart_skeleton_${name} INTERFACE)
   add_dependencies(rampart_skeleton_${name} ${name}_skeleton)
   target_include_directories(rampart_skeleton_${name} SYSTEM
