@@ -134,6 +134,41 @@ TEST_P(ChecksumTest, AWrongSumStaysWrong) {
   }
 }
 
+// The outer sum is made from the inner one, which covers neither options nor
+// extension headers, and not these protocols in the other family's packets.
+TEST_P(ChecksumTest, WhatTheInnerSumDoesNotCoverIsInTheOuterSum) {
+  const Bytes options = {7, 7, 4, 0, 0, 0, 0, 1};
+  const Bytes padding = {1, 4, 9, 8, 7, 6};
+  const auto ip = [&](const Ip& from, const Packet& front, uint8_t ttl) {
+    if (from.is_v4())
+      return front.Ip4(from, pool_, {.ttl = ttl, .options = options});
+    return front.Ip6(from, pool_, {.ttl = ttl})
+        .Extension(kDestinationOptions, padding);
+  };
+  const uint8_t odd = host_.is_v4() ? uint8_t{kIcmp6} : uint8_t{kIcmp};
+  for (const uint8_t proto : {uint8_t{kUdp}, uint8_t{kTcp}, odd}) {
+    Flow flow = RandomFlow(proto);
+    if (proto == odd) flow.sport = flow.dport = 0;
+    flow.to_source = {};
+    flow.to_sport = {};
+    flow.source = server_;
+    flow.destination = pool_;
+    flow.on_ramp = kAccessTunnel;
+    flow.next_hop = 2;
+    PutFlow(programs(), flow);
+    const auto datagram = [&](const Packet& front) {
+      if (proto == odd) return front.Opaque(proto, Bytes(24, 0xd7));
+      return L4(front, proto, flow.sport, flow.dport, FromText("payload"));
+    };
+    const Result result = Access(datagram(ip(server_, FromLink(), 64)));
+    if (proto == odd && result.verdict == XDP_DROP) continue;
+    EXPECT_THAT(result,
+                ForwardedUnjudged(datagram(
+                    ip(server_, ToPeer(tunnel_, {.port = flow.entropy}), 63))))
+        << int{proto};
+  }
+}
+
 // UDP options (RFC 9868) stand behind the UDP length, where the inner checksum
 // does not reach: the outer one must not be made from it.
 TEST_P(ChecksumTest, BytesBehindTheUdpLengthAreInTheOuterSum) {

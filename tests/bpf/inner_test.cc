@@ -279,18 +279,17 @@ TEST_P(InnerTest, Case30SourceIsTheFarEndOfItsTunnel) {
 }
 
 TEST_P(InnerTest, Case31NestedTunnelToThisEdge) {
-  const Tunnel nested = TunnelOf({"", RP_PROFILE_NONE}, true);
-  AddTunnel(nested);
-  const Packet again = Packet()
-                           .Ip4(kHost4, nested.edge)
-                           .Udp(0xc0de, kGuePort)
-                           .Gue()
-                           .Ip4(kHost4, kServer4)
-                           .Udp(1, 2);
-  EXPECT_THAT(Send(again), Dropped(RP_DROP_NESTED));
-  EXPECT_THAT(
-      Send(Packet().Ip4(kHost4, nested.edge).Gre().Ip4(kHost4, kServer4)),
-      Dropped(RP_DROP_NESTED));
+  const Tunnel nested4 = TunnelOf({"", RP_PROFILE_NONE}, true);
+  const Tunnel nested6 = TunnelOf({"", RP_PROFILE_NONE}, false);
+  AddTunnel(nested4);
+  AddTunnel(nested6);
+  const Packet again = Packet().Ip4(kHost4, kServer4).Udp(1, 2);
+  for (const Packet& ip : {Packet().Ip4(kHost4, nested4.edge),
+                           Packet().Ip6(kHost6, nested6.edge)}) {
+    EXPECT_THAT(Send(ip.Udp(0xc0de, kGuePort).Gue().Then(again)),
+                Dropped(RP_DROP_NESTED));
+    EXPECT_THAT(Send(ip.Gre().Then(again)), Dropped(RP_DROP_NESTED));
+  }
 }
 
 // RFC 2784 section 3.1. Whether a tenant's route wants it so is known to the

@@ -142,9 +142,10 @@ TEST_F(OuterTest, Case36OuterHeaderThatIsMalformed) {
                 Dropped(RP_DROP_OUTER_IP_HEADER))
         << length;
   for (const uint16_t length : {2000, 65535})
-    EXPECT_THAT(Uplink(Gue(Ip6({.payload_length = length}))),
-                Dropped(RP_DROP_OUTER_IP_HEADER))
-        << length;
+    for (const Packet& packet :
+         {Gue(Ip6({.payload_length = length})),
+          Ip6({.payload_length = length}).Gre().Then(Inner())})
+      EXPECT_THAT(Uplink(packet), Dropped(RP_DROP_OUTER_IP_HEADER)) << length;
 }
 
 // What Linux' ip6tnl puts in front unless told `encaplimit none` (RFC 2473
@@ -267,6 +268,9 @@ TEST_F(OuterTest, TheHostsOwnTrafficIsNotTouched) {
       link.Ip4(peer4, "224.0.0.5").Opaque(89, Bytes(24, 1)),
       link.Ip4("0.0.0.0", "255.255.255.255").Udp(68, 67).Payload("dhcp"),
       link.Ip6("fe80::1", "ff02::1:ff00:1").Icmp(135, 0).Payload(Bytes(20, 1)),
+      link.Ip6("2001:db8::99", edge6)
+          .Extension(kHopByHop, {5, 2, 0, 0, 1, 0})
+          .Icmp(128, 0),
       link.Ip6(peer6, other6)
           .Extension(kHopByHop, {5, 2, 0, 0, 1, 0})
           .Icmp(143, 0),

@@ -368,8 +368,19 @@ TEST_P(StateTest, ANextHopWhoseDeviceIsNotInTheDeviceMap) {
 TEST_P(StateTest, ADriverWithoutHeadroom) {
   const Flow flow = Make(kUdp);
   PutFlow(programs(), flow);
-  const Bytes frame = FromLink().Then(Back(flow)).Build();
-  EXPECT_THAT(programs().RunOn(kUplink, frame, 216), Dropped(RP_DROP_HEADROOM));
+  for (const size_t payload : {1, 500}) {
+    const Packet back = FromLink()
+                            .IpAny(server_, pool_)
+                            .Udp(80, 40000)
+                            .Payload(Bytes(payload, 'x'));
+    EXPECT_THAT(programs().RunOn(kUplink, back.Build(), 216),
+                Dropped(RP_DROP_HEADROOM));
+    // Nor is there room for the record of a punt.
+    const Packet miss =
+        FromLink().IpAny(host_, server_).Udp(1, 2).Payload(Bytes(payload, 'x'));
+    EXPECT_THAT(programs().RunOn(kAccess, miss.Build(), 216),
+                Dropped(RP_DROP_HEADROOM));
+  }
 }
 
 // --------------------------------------------------------------------- punts
