@@ -18,6 +18,7 @@ absl::StatusCode CodeOf(int sqlite_code) {
     case SQLITE_NOTADB:
       return absl::StatusCode::kFailedPrecondition;
     case SQLITE_CORRUPT:
+    case SQLITE_CONSTRAINT:  // what is stored contradicts what is written
       return absl::StatusCode::kDataLoss;
     default:
       return absl::StatusCode::kUnavailable;

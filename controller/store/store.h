@@ -19,7 +19,9 @@ struct StoredResources {
 };
 
 // Holds the resources in force and the ids given to them. An id, once given to
-// a name, is never given to another.
+// a name, is never given to another. Secrets are not stored: Load() leaves them
+// empty (see LoadSecrets() in config/secrets.h), the others return what they
+// were given. For one thread at a time.
 class StateStore {
  public:
   virtual ~StateStore() = default;
@@ -37,7 +39,8 @@ class StateStore {
 
 // url: "sqlite:///path"; the folder is made if missing. Errors:
 // InvalidArgument for another scheme, FailedPrecondition for a file of another
-// schema version, Unavailable when it cannot be opened or written.
+// schema version or program, Unavailable when it cannot be opened, read or
+// written; Load() and Replace() also DataLoss for a damaged file.
 absl::StatusOr<std::unique_ptr<StateStore>> OpenStateStore(
     std::string_view url);
 
