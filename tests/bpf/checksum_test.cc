@@ -118,6 +118,54 @@ TEST_P(ChecksumTest, EveryUdpChecksumComesOutRightEvenZero) {
   EXPECT_GE(zeros, 1);
 }
 
+// A header that sums to all ones has checksum 0, which adding differences may
+// miss as 0xffff (RFC 1624 section 3).
+TEST_P(ChecksumTest, HeaderChecksumsThatComeOutZero) {
+  if (!host_.is_v4()) return;
+  Flow flow = RandomFlow(kUdp);
+  PutFlow(programs(), flow);
+  const auto translated = [&](uint16_t id) {
+    return ToLink()
+        .Ip4(pool_, server_, {.ttl = 63, .id = id})
+        .Udp(*flow.to_sport, flow.dport)
+        .Payload("x");
+  };
+  // Adding the checksum to any word of the header makes the sum all ones.
+  const uint16_t id = Get16(translated(0).Build(), 14 + 10);
+  ASSERT_EQ(Get16(translated(id).Build(), 14 + 10), 0);
+  EXPECT_THAT(Uplink(FromPeer(tunnel_)
+                         .Ip4(host_, server_, {.id = id})
+                         .Udp(flow.sport, flow.dport)
+                         .Payload("x")),
+              Forwarded(translated(id)));
+}
+
+TEST_P(ChecksumTest, OuterHeaderChecksumsThatComeOutZero) {
+  if (!tunnel_.peer.is_v4()) return;
+  Flow flow = RandomFlow(kUdp);
+  PutFlow(programs(), flow);
+  const auto frame = [&](const Tunnel& to, size_t size) {
+    return ToPeer(to, {.port = flow.reverse_entropy})
+        .IpAny(server_, host_, {.ttl = 63})
+        .Udp(flow.dport, flow.sport)
+        .Payload(Bytes(size, 'x'));
+  };
+  for (size_t size = 1; size < 200; ++size) {
+    Tunnel to = tunnel_;
+    to.peer = "192.0.0.0";
+    const uint16_t low = Get16(frame(to, size).Build(), 14 + 10);
+    to.peer =
+        "192.0." + std::to_string(low >> 8) + "." + std::to_string(low & 0xff);
+    ASSERT_EQ(Get16(frame(to, size).Build(), 14 + 10), 0);
+    SetNextHop(2, NextHopTo(to, host_.is_v4(), 1448));
+    EXPECT_THAT(Uplink(FromLink()
+                           .IpAny(server_, pool_)
+                           .Udp(flow.dport, *flow.to_sport)
+                           .Payload(Bytes(size, 'x'))),
+                Forwarded(frame(to, size)));
+  }
+}
+
 // What comes on with a wrong checksum leaves with a wrong one: damage is never
 // made to look right.
 TEST_P(ChecksumTest, AWrongSumStaysWrong) {
