@@ -5,10 +5,9 @@
  */
 #include <linux/bpf.h>
 
-__attribute__((section("xdp"), used)) int rp_lab_pass(struct xdp_md *ctx)
-{
-	(void)ctx;
-	return XDP_PASS;
+__attribute__((section("xdp"), used)) int rp_lab_pass(struct xdp_md* ctx) {
+  (void)ctx;
+  return XDP_PASS;
 }
 
 __attribute__((section("license"), used)) char rp_license[] = "Dual BSD/GPL";
