@@ -6,7 +6,8 @@ import socket
 import e2e
 from edge_lab import Site
 
-PROFILES = ("none", "variant1", "gre-key", "cookie", "mac", "gre")
+PROFILES = ("none", "variant1", "gre-key", "cookie", "mac", "gre",
+            "keyed-gre")
 
 
 def _sites():
@@ -47,7 +48,7 @@ class RampsTest(e2e.EdgeTest):
                 self.echo(site.name, version, 7000, "echo")
         for a, b, version in self.pairs():
             with self.sub_test(a, b, version):
-                client = self.socket(a.name, version, port=0, timeout=2)
+                client = self.socket(a.name, version, port=0, timeout=5)
                 for size in (0, 1, 2, 511, 1200):
                     question = bytes(size)
                     self.assertEqual(
@@ -58,11 +59,11 @@ class RampsTest(e2e.EdgeTest):
         for site in self.lab.sites.values():
             for version in (4, 6):
                 self.tcp_server(site.name, version, 7001, e2e.count_bytes)
-        size = 2_000_000
+        size = 1_000_000
         for a, b, version in self.pairs():
             with self.sub_test(a, b, version):
                 client = self.socket(a.name, version, socket.SOCK_STREAM,
-                                     timeout=10)
+                                     timeout=30)
                 client.connect((b.address(version), 7001))
                 self.assertEqual(e2e.transfer(client, size), size)
                 self.assertEqual(self.checksum_errors(a.name), 0)

@@ -83,7 +83,7 @@ class Site:
     """A place of a tenant and how it is reached.
 
     profile: of the tunnel: none, variant1, gre-key, cookie, mac (all GUE),
-    gre, or interface. outer: IP version of the underlay.
+    gre, keyed-gre, or interface. outer: IP version of the underlay.
     """
     tenant: str
     number: int
@@ -231,7 +231,11 @@ class EdgeLab(netlab.Lab):
         edge does about that is under test."""
         argv = [f"{build_dir()}/lab/gue_tun",
                 "--local", site.underlay(site.outer),
-                "--remote", EDGE[site.outer], "--profile", site.profile]
+                "--remote", EDGE[site.outer]]
+        if site.profile == "keyed-gre":
+            argv += ["--profile", "gre", "--gre-key", VNIS[site.tenant]]
+        else:
+            argv += ["--profile", site.profile]
         if site.profile in KEYS:
             argv += ["--key", KEYS[site.profile]]
         if site.profile == "mac":
@@ -280,7 +284,9 @@ state: sqlite://{self.dir}/state.db
 
     def _peer(self, site):
         peer = {"remote": site.underlay(site.outer)}
-        if site.profile == "gre":
+        if site.profile == "keyed-gre":
+            peer["key"] = VNIS[site.tenant]
+        if site.profile.endswith("gre"):
             return peer
         peer["auth"] = site.profile
         if site.profile == "variant1":
@@ -300,7 +306,7 @@ state: sqlite://{self.dir}/state.db
         if site.profile == "interface":
             return tunnel | {"type": "interface", "edge": self.edge_name,
                              "device": site.edge_device}
-        kind = "gre" if site.profile == "gre" else "gue"
+        kind = "gre" if site.profile.endswith("gre") else "gue"
         return tunnel | {"type": kind, "peers": [self._peer(site)]}
 
     def _tenant(self, name, policies):

@@ -19,7 +19,6 @@
 #include <linux/if.h>
 #include <linux/if_tun.h>
 #include <netinet/in.h>
-#include <netinet/udp.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -35,10 +34,6 @@
 #include <string>
 #include <thread>
 #include <vector>
-
-#ifndef UDP_NO_CHECK6_RX
-#define UDP_NO_CHECK6_RX 102  // linux/udp.h, which clashes with netinet/udp.h
-#endif
 
 namespace {
 
@@ -71,7 +66,6 @@ struct Options {
   Bytes key;
   uint8_t key_id = 0;
   std::optional<uint32_t> gre_key;  // profile gre
-  bool zero_checksum = false;       // UDP: sent, and accepted over IPv6
   std::vector<Tun> tuns;
 };
 
@@ -297,7 +291,7 @@ uint8_t* Encapsulate(const Options& o, uint32_t vni, uint8_t* inner,
     Put16(udp, 0);
     start -= 8;
     std::memcpy(start, udp.data(), 8);
-    if (!o.zero_checksum) PutUdpChecksum(o, start, payload);
+    PutUdpChecksum(o, start, payload);
   }
   uint8_t protocol = o.profile == Profile::kGre ? IPPROTO_GRE : IPPROTO_UDP;
   Bytes ip = OuterIp(o, protocol, payload, Ecn(inner));
@@ -351,11 +345,8 @@ int OpenReceiver(const Options& o) {
   bool gre = o.profile == Profile::kGre;
   int fd = socket(family, gre ? SOCK_RAW : SOCK_DGRAM, gre ? IPPROTO_GRE : 0);
   if (fd < 0) Die("receiving socket");
-  int one = 1, buffer = 4 << 20;
+  int buffer = 4 << 20;
   setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof(buffer));
-  if (family == AF_INET6 && o.zero_checksum && !gre &&
-      setsockopt(fd, IPPROTO_UDP, UDP_NO_CHECK6_RX, &one, sizeof(one)))
-    Die("UDP_NO_CHECK6_RX");
   Address local = SocketAddress(o.local, gre ? 0 : o.port);
   if (bind(fd, local.get(), local.size)) Die("bind to the local address");
   return fd;
@@ -479,9 +470,7 @@ Options ParseArguments(int argc, char** argv) {
   Options o;
   for (int i = 1; i < argc; i++) {
     std::string arg = argv[i];
-    if (arg == "--zero-checksum") {
-      o.zero_checksum = true;
-    } else if (arg.rfind("--", 0) == 0 && i + 1 < argc) {
+    if (arg.rfind("--", 0) == 0 && i + 1 < argc) {
       ParseOption(o, arg, argv[++i]);
     } else {
       size_t equals = arg.find('=');
