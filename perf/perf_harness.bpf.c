@@ -3,8 +3,9 @@
  * the packet as the last repeat left it, so perf_restore first puts it back as
  * it was, then tail-calls the program to be measured.
  */
-#include <bpf/bpf_helpers.h>
 #include <linux/bpf.h>
+// After it: needs its types.
+#include <bpf/bpf_helpers.h>
 
 enum { PERF_FRAME_MAX = 2048 };
 
