@@ -51,6 +51,9 @@ absl::StatusOr<Json> Explain(absl::StatusOr<Json> document) {
 }  // namespace
 
 absl::StatusOr<Json> Session::Get(std::string_view path, const Query& query) {
+  if (options.offline)
+    return absl::InvalidArgumentError(
+        "--offline: only drop and map can be read without the controller");
   return Explain(
       ToDocument(Call(options.socket, "GET", FormatTarget(path, query), "")));
 }

@@ -160,6 +160,7 @@ TEST_F(RunTest, UsageMistakesEndWithStatus2AndOneLine) {
            {"flow list src", "its value is missing"},
            {"flow list --limit 0", "--limit"},
            {"map dump", "name"},
+           {"flow list --offline", "only drop and map"},
        }) {
     SCOPED_TRACE(c.line);
     const Result result = Run(c.line);
