@@ -144,3 +144,5 @@ if __name__ == "__main__":
         main()
     except netlab.LabError as e:
         sys.exit(f"quickstart: {e}")
+    except KeyboardInterrupt:
+        sys.exit("quickstart: interrupted; the lab is gone")
