@@ -26,10 +26,11 @@ class EdgeTest(unittest.TestCase):
 
     SITES = edge_lab.STANDARD
     POLICIES = None  # as for EdgeLab.resources()
+    MODE = "auto"
 
     @classmethod
     def setUpClass(cls):
-        cls.lab = edge_lab.EdgeLab(cls.SITES)
+        cls.lab = edge_lab.EdgeLab(cls.SITES, cls.MODE)
         cls.enterClassContext(cls.lab)
         cls.lab.start_edge()
         cls.lab.apply(cls.lab.resources(cls.POLICIES))

@@ -129,10 +129,10 @@ class LifeTest(e2e.EdgeTest):
     def test_the_hosts_own_traffic_is_untouched(self):
         for version in (4, 6):
             with self.subTest(version=version):
-                out = self.host("inet").run("ping", "-c", 3, "-i", "0.05",
+                out = self.host("inet").run("ping", "-c", 3, "-i", "0.2",
                                             EDGE[version]).stdout
                 self.assertIn("3 received", out)
-                out = self.lab.edge.run("ping", "-c", 3, "-i", "0.05",
+                out = self.lab.edge.run("ping", "-c", 3, "-i", "0.2",
                                         INET[version]).stdout
                 self.assertIn("3 received", out)
                 self.tcp_server("edge", version, 22, e2e.count_bytes)

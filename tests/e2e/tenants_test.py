@@ -70,9 +70,10 @@ class TenantsTest(e2e.EdgeTest):
             with self.subTest(destination=destination):
                 def ping(tenant, to=destination):
                     return self.client(tenant).run(
-                        "ping", "-e", 77, "-c", 20, "-i", "0.02", to).stdout
+                        "ping", "-e", 77, "-c", 10, "-i", "0.2", to,
+                        check=False).stdout
                 for out in at_once(ping).values():
-                    self.assertIn("20 received, 0% packet loss", out)
+                    self.assertIn("10 received, 0% packet loss", out)
 
     def test_iperf3_over_tcp_with_identical_five_tuples(self):
         for version in (4, 6):

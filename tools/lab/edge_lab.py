@@ -146,8 +146,9 @@ def to_yaml(resources):
 class EdgeLab(netlab.Lab):
     """core, edge, inet and sites; rampartd is started by start_edge()."""
 
-    def __init__(self, sites=STANDARD):
+    def __init__(self, sites=STANDARD, mode="auto"):
         super().__init__()
+        self.mode = mode  # how XDP is attached: auto, native, generic
         self.sites = {}
         for index, site in enumerate(sites, 1):
             self.sites[site.name] = dataclasses.replace(site, index=index)
@@ -268,12 +269,13 @@ class EdgeLab(netlab.Lab):
 
     def edge_config(self):
         access = "".join(
-            f"\n  - {{name: {site.edge_device}, role: access, mode: auto}}"
+            f"\n  - {{name: {site.edge_device}, role: access, "
+            f"mode: {self.mode}}}"
             for site in self.sites.values() if site.profile == "interface")
         return f"""\
 edge: {self.edge_name}
 devices:
-  - {{name: eth0, role: uplink, mode: auto}}{access}
+  - {{name: eth0, role: uplink, mode: {self.mode}}}{access}
 gue: {{addresses: [{EDGE[4]}, "{EDGE[6]}"], port: 6080}}
 nat:
   pools:

@@ -45,7 +45,7 @@ def bracketed(address):
 def ping(lab, destination):
     def one(tenant):
         out = lab.sites[f"{tenant}-1"].host.run(
-            "ping", "-e", PING_ID, "-c", 3, "-i", "0.1", destination).stdout
+            "ping", "-e", PING_ID, "-c", 3, "-i", "0.2", destination).stdout
         return out.splitlines()[-1].split("=")[1].split("/")[1]
     for tenant, rtt in at_the_same_time(one).items():
         say(f"ping  {tenant:6} {destination:17} id {PING_ID}: 3 of 3 answered, "
