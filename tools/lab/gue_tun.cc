@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A tunnel endpoint for the lab: TUN devices on one side, GUE or GRE packets
-// on the other. It is a second, independent implementation of the wire
-// profiles: it shares no code with the project's data plane, computes every
-// header and checksum from scratch, and accepts nothing but the exact form its
-// options name. Simple before fast: a thread per direction, a system call per
-// packet.
+// on the other. A second implementation of the wire profiles: it shares no code
+// with the data plane and accepts nothing but the exact form its options name.
+// Simple before fast: a thread per direction, a system call per packet.
 //
 //   gue_tun --local A --remote B --profile P [options] TUN[=VNI]...
 //
@@ -74,8 +72,6 @@ struct Options {
                errno ? std::strerror(errno) : "");
   std::exit(1);
 }
-
-// --- bytes ---
 
 void Put16(Bytes& out, uint16_t value) {
   out.push_back(value >> 8);
