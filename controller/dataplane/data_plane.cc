@@ -205,6 +205,7 @@ absl::Status KernelDataPlane::Detach(uint32_t slot) {
 
 std::vector<AttachedDevice> KernelDataPlane::devices() const {
   std::vector<AttachedDevice> devices;
+  devices.reserve(attached_.size());
   for (const auto& [slot, attached] : attached_) devices.push_back(attached);
   return devices;
 }

@@ -28,6 +28,7 @@ CLI::App* AddList(CLI::App& noun, Session& session, ListCommand command) {
 void PrintRows(Session& session, const Json& rows,
                const std::vector<Column>& columns) {
   std::vector<std::string> cells;
+  cells.reserve(columns.size());
   for (const Column& column : columns) cells.push_back(column.header);
   Table table(std::move(cells));
   for (const Json& row : rows) {
