@@ -39,7 +39,7 @@ static __always_inline void rewrite_l4(struct xdp_md *ctx, const struct rp_pkt *
 		udp->check = csum_apply(udp->check, delta);
 		if (!udp->check)
 			udp->check = 0xffff;
-	} else if (pkt->proto == IPPROTO_ICMP || pkt->proto == IPPROTO_ICMPV6) {
+	} else if (pkt->proto == (pkt->family == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6)) {
 		struct rp_icmp *icmp = rp_at(ctx, pkt->l4, sizeof(*icmp));
 
 		if (!icmp)
