@@ -68,7 +68,10 @@ struct DeleteSocket {
 }  // namespace
 
 // One queue: memory, fill ring, receive ring. A frame is in one of the rings
-// or, during Read(), in our hands; so the fill ring always has room for it.
+// or, during Read(), in our hands. The kernel tells of a received frame before
+// it tells that its place in the fill ring is free (xsk_flush()), so a frame
+// may take two places there for a moment: the fill ring is twice as large as
+// there are frames, and always has room.
 class XskSet::Socket {
  public:
   static absl::StatusOr<std::unique_ptr<Socket>> Open(uint32_t slot,
@@ -122,7 +125,7 @@ absl::Status XskSet::Socket::MakeMemory(const std::string& device, int queue,
   }
   memory_ = {static_cast<uint8_t*>(memory), Unmap{size}};
   const BpfLog log;
-  const xsk_umem_config config = {.fill_size = frames,
+  const xsk_umem_config config = {.fill_size = 2 * frames,
                                   .comp_size = kBatch,
                                   .frame_size = kFrameSize,
                                   .frame_headroom = 0,
