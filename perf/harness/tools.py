@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import subprocess
+import tempfile
 
 from harness.profile import MeasurementError
 
@@ -73,13 +74,16 @@ class Server:
     def __init__(self, argv, timeout=60.0):
         argv = [str(arg) for arg in argv]
         self._who = os.path.basename(argv[0])
+        # A file: a pipe that nobody reads would stop the program.
+        self._errors = tempfile.TemporaryFile("w+")
         self._process = subprocess.Popen(
             argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, text=True, start_new_session=True)
+            stderr=self._errors, text=True, start_new_session=True)
         try:
             self.ready = self._first_line(timeout)
         except BaseException:
             stop(self._process)
+            self._close_files()
             raise
 
     @property
@@ -95,20 +99,27 @@ class Server:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, alarm)
         if not line:
-            err = self._process.stderr.read()
-            raise MeasurementError(f"{self._who}: {err.strip() or 'ended'}")
+            raise MeasurementError(
+                f"{self._who}: {self.errors().strip() or 'ended'}")
         return parse(line, self._who)
+
+    def errors(self):
+        """What it wrote on stderr."""
+        self._errors.seek(0)
+        return self._errors.read()
 
     def _too_late(self, *_):
         raise MeasurementError(f"{self._who}: not ready in time")
 
     def close(self):
         """Lets it clean up and end."""
-        if self._process.poll() is None:
-            self._process.stdin.close()
-            try:
-                self._process.wait(30)
-            except subprocess.TimeoutExpired:
-                stop(self._process)
-        for pipe in (self._process.stdout, self._process.stderr):
-            pipe.close()
+        self._process.stdin.close()
+        try:
+            self._process.wait(30)
+        except subprocess.TimeoutExpired:
+            stop(self._process)
+        self._close_files()
+
+    def _close_files(self):
+        for file in (self._process.stdin, self._process.stdout, self._errors):
+            file.close()
