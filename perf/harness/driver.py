@@ -14,16 +14,23 @@ from harness.profile import MeasurementError
 
 
 class Progress:
-    """One line on stderr that is written over; or lines, if that is a file."""
+    """One line on stderr that is written over; or, if that is a file, a line
+    now and then."""
+    PAUSE = 2.0  # seconds between the lines of a file
 
     def __init__(self, out=sys.stderr):
         self._out = out
         self._live = out.isatty()
         self._begin = time.monotonic()
+        self._said = -self.PAUSE
 
     def say(self, text):
         """What is being done now."""
-        stamp = f"[{time.monotonic() - self._begin:7.1f} s] {text}"
+        now = time.monotonic() - self._begin
+        if not self._live and now < self._said + self.PAUSE:
+            return
+        self._said = now
+        stamp = f"[{now:7.1f} s] {text}"
         end = "" if self._live else "\n"
         start = "\r\x1b[K" if self._live else ""
         print(f"{start}{stamp}", end=end, file=self._out, flush=True)
