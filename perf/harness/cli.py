@@ -6,7 +6,8 @@ import os
 import signal
 import sys
 
-from harness import compare, driver, floors, machine, results, table
+from harness import (budgets, compare, driver, floors, machine, results,
+                     table)
 from harness.profile import MeasurementError, Options
 
 EPILOG = """\
@@ -100,7 +101,11 @@ def _bench(argv):
     print(table.machine(facts))
     measured = driver.run(wanted, _options(args), driver.Progress())
     _save(args, facts, measured)
-    return int(any("error" in result for result in measured.values()))
+    excess = budgets.line_excess(budgets.read(), measured)
+    for message in excess:
+        print(f"bench: past perf/budgets.txt: {message}", file=sys.stderr)
+    return int(bool(excess) or
+               any("error" in result for result in measured.values()))
 
 
 def _compare(argv):

@@ -8,7 +8,7 @@ import tempfile
 import unittest
 
 import perf_path  # noqa: F401  pylint: disable=unused-import
-from harness import (cli, compare, driver, floors, results, table, targets,
+from harness import (budgets, cli, compare, driver, floors, results, table, targets,
                      tools)
 from harness.profile import (Contender, MeasurementError, Options, Profile,
                              Sample)
@@ -210,6 +210,39 @@ class Floors(unittest.TestCase):
         for target in targets.TARGETS:
             self.assertTrue(target.show(target.floor))
             self.assertTrue(target.reaches(target.goal, target.floor))
+
+
+class Budgets(unittest.TestCase):
+
+    def setUp(self):
+        self.budgets = budgets.Budgets(
+            {"rp_a": {"verified": 100, "stack": 50}}, {"x, in": 80.0})
+
+    def excess(self, **sizes):
+        return budgets.program_excess(self.budgets, sizes)
+
+    def test_the_budget_itself_is_within_it(self):
+        self.assertEqual(self.excess(rp_a={"verified": 100, "stack": 50}), [])
+
+    def test_each_number_has_its_ceiling(self):
+        self.assertEqual(self.excess(rp_a={"verified": 101, "stack": 51}),
+                         ["rp_a: verified 101, budget 100",
+                          "rp_a: stack 51, budget 50"])
+
+    def test_programs_and_budgets_go_together(self):
+        self.assertEqual(self.excess(rp_b={"verified": 1, "stack": 1}),
+                         ["rp_a: in the budget, but no program",
+                          "rp_b: has no budget"])
+
+    def test_nanoseconds(self):
+        measured = {"pipeline": {"lines": [
+            results.line("x, in", [81.0]), results.line("y", [999.0])]}}
+        self.assertEqual(budgets.line_excess(self.budgets, measured),
+                         ["x, in: 81.0 ns, budget 80"])
+
+    def test_the_file_of_the_project_is_readable(self):
+        self.assertEqual(set(budgets.read().programs),
+                         {"rp_uplink", "rp_access"})
 
 
 class Tools(unittest.TestCase):
