@@ -12,7 +12,7 @@ import os
 import sys
 
 from harness import tools
-from harness.profile import MeasurementError
+from harness.profile import Contender, MeasurementError, Sample
 
 sys.path.insert(0, f"{tools.ROOT}/tools/lab")
 import netlab  # noqa: E402  pylint: disable=wrong-import-position
@@ -56,20 +56,72 @@ class Wire(netlab.Lab):
             host.ip(f"link set dev {device} addrgenmode none",
                     f"link set dev {device} txqueuelen 1000 up")
 
-    def load(self, *arguments, seconds, warm_up=0.3, timeout=None):
-        """What perf_load measures between a and d. arguments: its flags."""
-        argv = [tools.binary("perf_load"),
-                "--source-netns", self.gen.netns, "--source-dev", "a",
-                "--sink-netns", self.snk.netns, "--sink-dev", "d",
-                "--seconds", seconds, "--warm-up", warm_up, *arguments]
-        return tools.run_json(argv, timeout or 90 + seconds + warm_up)
+    def load(self, options, *arguments, source=True, sink=None):
+        """What perf_load measures on the way from a to d, or to `sink`, a
+        host and a device. arguments: more flags. source=False: frames end
+        where they are made."""
+        host, device = sink or (self.snk, "d")
+        argv = [tools.binary("perf_load"), "--seconds", options.seconds,
+                "--warm-up", options.warm_up]
+        if source:
+            argv += ["--source-netns", self.gen.netns, "--source-dev", "a",
+                     "--sink-netns", host.netns, "--sink-dev", device]
+        if "--cpus" not in arguments:
+            argv += ["--cpus", options.cpu]
+        return tools.run_json([*argv, *arguments],
+                              90 + options.seconds + options.warm_up)
+
+    def redirect(self):
+        """Flags: a bare redirect from b to c, the least a gateway can do."""
+        return ["--middle", "redirect", "--middle-netns", self.mid.netns,
+                "--middle-in", "b", "--middle-out", "c", "--same"]
 
 
-def checked(result, lost_share=0.001, others_share=0.001):
-    """`result` of perf_load, if few packets were lost on the way."""
+def checked(result, lost_share=0.001):
+    """`result` of perf_load as a sample, if few packets were lost.
+
+    Its value is million packets a second of CPU time, times the CPUs that
+    traffic was made on: on a machine with nothing else to do the same as
+    packets a second, and on a busy one still that.
+    """
     sent = max(1, result["sent"])
-    for what, share in (("lost", lost_share), ("others", others_share)):
-        if result[what] > share * sent + 64 * QUEUES:
-            raise MeasurementError(
-                f"{result[what]} of {sent} packets: {what}")
-    return result
+    if result.get("lost", 0) > lost_share * sent + 64 * QUEUES:
+        raise MeasurementError(f"{result['lost']} of {sent} packets were lost")
+    if result.get("others", 0) > lost_share * sent + 64:
+        raise MeasurementError(f"{result['others']} packets arrived that are "
+                               "not of the length expected")
+    return Sample(result["pps_cpu"] / 1e6, result)
+
+
+class WireContender(Contender):
+    """A line measured on a wire of its own."""
+
+    def __init__(self, name, options, arguments=(), group="", reference=None):
+        super().__init__(name, group, reference)
+        self.options = options
+        self.arguments = list(arguments)
+        self.wire = None
+
+    def set_up(self):
+        self.wire = Wire()
+        self.wire.__enter__()  # pylint: disable=unnecessary-dunder-call
+        self.prepare()
+
+    def prepare(self):
+        """For subclasses: makes the device under test of `mid`."""
+
+    def measure(self):
+        return checked(self.wire.load(self.options, *self.arguments))
+
+    def tear_down(self):
+        wire, self.wire = self.wire, None
+        if wire:
+            wire.__exit__(None, None, None)
+
+
+class BareRedirect(WireContender):
+    """The ceiling of any gateway: XDP redirect of the same frames."""
+
+    def measure(self):
+        return checked(self.wire.load(self.options, *self.wire.redirect(),
+                                      *self.arguments))
