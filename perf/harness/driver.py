@@ -9,7 +9,7 @@ import sys
 import time
 
 import profiles
-from harness import results, table
+from harness import results, table, wire
 from harness.profile import MeasurementError
 
 
@@ -89,7 +89,7 @@ def run(wanted, options, progress, out=sys.stdout):
         try:
             measured[profile.name] = measure(profile, options, progress)
             error = None
-        except (MeasurementError, OSError) as e:
+        except (MeasurementError, wire.netlab.LabError, OSError) as e:
             error = str(e)
             measured[profile.name] = {
                 "help": profile.help, "unit": profile.unit,
