@@ -38,19 +38,6 @@ absl::Status NotACidr(std::string_view text) {
 
 }  // namespace
 
-IpAddress IpAddress::V4(uint32_t network_order) {
-  IpAddress result;
-  std::memcpy(result.bytes_.data(), &network_order, 4);
-  return result;
-}
-
-IpAddress IpAddress::V6(const uint8_t (&bytes)[16]) {
-  IpAddress result;
-  result.family_ = Family::kV6;
-  std::memcpy(result.bytes_.data(), bytes, 16);
-  return result;
-}
-
 IpAddress IpAddress::FromMapped(const uint8_t (&bytes)[16]) {
   if (std::memcmp(bytes, kMappedPrefix, sizeof(kMappedPrefix)) != 0)
     return V6(bytes);
@@ -75,13 +62,6 @@ absl::StatusOr<IpAddress> IpAddress::Parse(std::string_view text) {
     return absl::InvalidArgumentError(absl::StrCat(
         Quoted(text), " is an IPv4-mapped address; write ", mapped.ToString()));
   return V6(v6);
-}
-
-uint32_t IpAddress::v4() const {
-  RP_CHECK(is_v4());
-  uint32_t result;
-  std::memcpy(&result, bytes_.data(), 4);
-  return result;
 }
 
 std::string_view IpAddress::bytes() const {
@@ -129,21 +109,6 @@ std::string IpAddress::ToString() const {
   return text;
 }
 
-Prefix::Prefix(const IpAddress& address, int length) : length_(length) {
-  RP_CHECK(length >= 0 && length <= address.bits());
-  uint8_t bytes[16] = {};
-  std::memcpy(bytes, address.bytes().data(), address.bytes().size());
-  for (int bit = length; bit < address.bits(); ++bit)
-    bytes[bit / 8] &= ~(0x80 >> (bit % 8));
-  if (address.is_v4()) {
-    uint32_t v4;
-    std::memcpy(&v4, bytes, 4);
-    address_ = IpAddress::V4(v4);
-  } else {
-    address_ = IpAddress::V6(bytes);
-  }
-}
-
 absl::StatusOr<Prefix> Prefix::Parse(std::string_view text) {
   const size_t slash = text.find('/');
   const absl::StatusOr<IpAddress> address =
@@ -159,10 +124,6 @@ absl::StatusOr<Prefix> Prefix::Parse(std::string_view text) {
         Quoted(text), " has bits set behind its length; write ",
         result.ToString(), " or ", address->ToString(), "/", address->bits()));
   return result;
-}
-
-bool Prefix::Contains(const IpAddress& address) const {
-  return address.family() == family() && Prefix(address, length_) == *this;
 }
 
 bool Prefix::Contains(const Prefix& other) const {

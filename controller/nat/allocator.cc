@@ -50,9 +50,12 @@ struct Pool {
   uint32_t BlockOf(uint16_t port) const {
     return (port - config.ports.first) / config.block_size;
   }
+  uint32_t FirstOf(uint32_t block) const {
+    return config.ports.first + block * config.block_size;
+  }
   // The last block is what the range leaves for it.
   PortBlock MakeBlock(uint32_t index) const {
-    const uint32_t first = config.ports.first + index * config.block_size;
+    const uint32_t first = FirstOf(index);
     return PortBlock(first, std::min<uint32_t>(config.block_size,
                                                config.ports.last - first + 1));
   }
@@ -123,10 +126,10 @@ std::string Describe(const NatAllocator::Request& request,
 // The block of `port`, which may not be there.
 std::vector<PortBlock>::iterator FindBlock(const Pool& pool, Holding& holding,
                                            uint16_t port) {
-  const uint16_t first = pool.MakeBlock(pool.BlockOf(port)).first();
+  const uint32_t first = pool.FirstOf(pool.BlockOf(port));
   return std::lower_bound(
       holding.blocks.begin(), holding.blocks.end(), first,
-      [](const PortBlock& block, uint16_t p) { return block.first() < p; });
+      [](const PortBlock& block, uint32_t p) { return block.first() < p; });
 }
 
 }  // namespace
@@ -253,11 +256,14 @@ absl::StatusOr<uint16_t> NatAllocator::Impl::TakePort(Holder& holder,
 
 absl::StatusOr<Endpoint> NatAllocator::Impl::AcquirePort(
     Holder& holder, PortSpace space, const Request& request) {
-  const PortKey key = KeyOf(holder, request);
-  auto it = port_mappings.find(key);
-  if (it == port_mappings.end()) {
-    ASSIGN_OR_RETURN(const uint16_t port, TakePort(holder, space, request));
-    it = port_mappings.try_emplace(key, PortMapping{0, port}).first;
+  const auto [it, made] = port_mappings.try_emplace(KeyOf(holder, request));
+  if (made) {
+    const absl::StatusOr<uint16_t> port = TakePort(holder, space, request);
+    if (!port.ok()) {
+      port_mappings.erase(it);
+      return port.status();
+    }
+    it->second.outside_port = *port;
     ++holder.second.mappings;
   }
   ++it->second.flows;
