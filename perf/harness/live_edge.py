@@ -178,9 +178,13 @@ tenants:
         return total * 1e-9
 
     def rss(self):
-        """Bytes of memory that rampartd has in use."""
-        with open(f"/proc/{self.rampartd.pid}/statm", encoding="utf-8") as f:
-            return int(f.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+        """Bytes of memory that rampartd has for itself: without what it shares
+        with the kernel, which map_memory() counts."""
+        with open(f"/proc/{self.rampartd.pid}/status", encoding="utf-8") as f:
+            for line in f:
+                if line.startswith("RssAnon:"):
+                    return int(line.split()[1]) * 1024
+        raise MeasurementError("rampartd: no RssAnon")
 
     def flows(self):
         """Conversations in the table."""

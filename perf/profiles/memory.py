@@ -42,7 +42,7 @@ class _Memory(Contender):
         return Sample(sum(maps.values()) / flows,
                       {"flows": flows, "capacity": CAPACITY,
                        "fill": 2 * flows / CAPACITY, "maps": maps},
-                      {"controller's RSS": resident / flows})
+                      {"controller": resident / flows})
 
     def tear_down(self):
         edge, self._edge = self._edge, None
