@@ -155,6 +155,8 @@ def main(argv):
     commands = {"compare": _compare, "floors": _floors}
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _on_signal)
+    # Also where the shell that started this in the background ignores it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         if argv and argv[0] in commands:
             return commands[argv[0]](argv[1:])
