@@ -37,7 +37,8 @@ def lines(rounds, contenders):
     for name, (row, contender) in values.items():
         part = name[len(contender.name):]
         against = _reference(contender, part, values)
-        out.append(line(name, row, rounds[contender][-1].details,
+        details = {} if part else rounds[contender][-1].details
+        out.append(line(name, row, details,
                         against and (against, values[against][0])))
     return out
 

@@ -8,8 +8,8 @@ import tempfile
 import unittest
 
 import perf_path  # noqa: F401  pylint: disable=unused-import
-from harness import (budgets, cli, compare, driver, floors, results, table, targets,
-                     tools)
+from harness import (budgets, cli, compare, driver, floors, results, table,
+                     targets, tools)
 from harness.profile import (Contender, MeasurementError, Options, Profile,
                              Sample)
 
