@@ -13,13 +13,6 @@
 #include "bpf/outer.h"
 #include "bpf/packet.h"
 
-/* Outer source port of packets that belong to no flow: RFC 6335's dynamic
- * range, in which flows have their own (draft-ietf-intarea-gue section 5.11.2).
- */
-enum {
-	RP_ENTROPY_BASE = 49152
-};
-
 /* Link-scope traffic is between the hosts of the link and this host: ARP, ND,
  * DHCP and the like are its stack's.
  */
@@ -91,7 +84,7 @@ static __always_inline enum rp_verdict inject_stage(struct xdp_md *ctx, struct r
 		      header->tunnel[2] << 8 | header->tunnel[3];
 	if (header->verb == bpf_htons(RP_INJECT_NEXT_HOP) && argument) {
 		pkt->next_hop = argument;
-		pkt->entropy = bpf_htons(RP_ENTROPY_BASE);
+		pkt->entropy = bpf_htons(RP_OUTER_PORT); /* belongs to no flow */
 		return RP_NEXT;
 	}
 	if (header->verb != bpf_htons(RP_INJECT_REALM))

@@ -12,6 +12,7 @@
 
 #include "bpf/packet.h"
 #include "bpf/punt.h"
+#include "bpf/table.h"
 
 enum rp_tcp_flag { /* byte 13 of the TCP header */
 	RP_SEG_FIN = 0x01,
@@ -29,7 +30,7 @@ struct rp_hit {
 
 static __always_inline bool find_flow4(const struct rp_flow4_key *key, struct rp_hit *hit)
 {
-	hit->v4 = bpf_map_lookup_elem(&rp_flows4, key);
+	hit->v4 = find4(key);
 	hit->v6 = NULL;
 	hit->flow = hit->v4 ? &hit->v4->flow : NULL;
 	return hit->v4;
@@ -38,7 +39,7 @@ static __always_inline bool find_flow4(const struct rp_flow4_key *key, struct rp
 static __always_inline bool find_flow6(const struct rp_flow6_key *key, struct rp_hit *hit)
 {
 	hit->v4 = NULL;
-	hit->v6 = bpf_map_lookup_elem(&rp_flows6, key);
+	hit->v6 = find6(key);
 	hit->flow = hit->v6 ? &hit->v6->flow : NULL;
 	return hit->v6;
 }
@@ -95,7 +96,7 @@ static __noinline struct rp_flow *reverse4(const struct rp_flow4 *entry, __u32 p
 	key.sport = entry->dport;
 	key.dport = entry->sport;
 	key.proto = proto;
-	reverse = bpf_map_lookup_elem(&rp_flows4, &key);
+	reverse = find4(&key);
 	return reverse ? &reverse->flow : NULL;
 }
 
@@ -112,7 +113,7 @@ static __noinline struct rp_flow *reverse6(const struct rp_flow6 *entry, __u32 p
 	key.sport = entry->dport;
 	key.dport = entry->sport;
 	key.proto = proto;
-	reverse = bpf_map_lookup_elem(&rp_flows6, &key);
+	reverse = find6(&key);
 	return reverse ? &reverse->flow : NULL;
 }
 
@@ -142,7 +143,7 @@ static __always_inline __u32 timeout_of(const struct rp_pkt *pkt, const struct r
 	const struct rp_config *config;
 	__u32 class;
 
-	if (flow->flags & RP_FLOW_ALONE)
+	if (flow->marks >> RP_FLOW_KIND_SHIFT == RP_FLOW_REFUSED)
 		class = RP_TIMEOUT_DENIED;
 	else if (pkt->proto == IPPROTO_TCP)
 		class = is_established(flow->tcp) ? RP_TIMEOUT_TCP_ESTABLISHED
@@ -183,14 +184,14 @@ static __always_inline bool is_expired(const struct rp_pkt *pkt, const struct rp
 
 /* Sets bits in flow->tcp. That byte is shared by the CPUs of both directions,
  * and BPF's atomics are 32 bits wide: it is the top byte of the word that
- * entropy begins.
+ * marks begins.
  */
 static __always_inline void set_tcp(struct rp_flow *flow, __u8 bits)
 {
 	_Static_assert(__builtin_offsetof(struct rp_flow, tcp) ==
-			       __builtin_offsetof(struct rp_flow, entropy) + 3,
+			       __builtin_offsetof(struct rp_flow, marks) + 3,
 		       "tcp is the last byte of its word");
-	__sync_fetch_and_or((__u32 *)&flow->entropy, (__u32)bits << 24);
+	__sync_fetch_and_or((__u32 *)&flow->marks, (__u32)bits << 24);
 }
 
 /* Notes in both entries what this segment shows for the first time. Only
@@ -234,6 +235,13 @@ static __always_inline enum rp_verdict flow_stage(struct xdp_md *ctx, struct rp_
 	if (is_expired(pkt, hit) || reopens(pkt, hit->flow))
 		return rp_end(ask_controller(ctx, pkt, RP_PUNT_MISS));
 	return RP_NEXT;
+}
+
+/* Where and as what the packet leaves. */
+static __always_inline void take_exit(struct rp_pkt *pkt, const struct rp_flow *flow)
+{
+	pkt->next_hop = flow->next_hop;
+	pkt->entropy = bpf_htons(RP_OUTER_PORT | flow->marks);
 }
 
 /* Counts a packet that will be sent on. */

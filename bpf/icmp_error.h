@@ -276,8 +276,7 @@ RP_GLOBAL int icmp_error_stage(struct xdp_md *ctx, struct rp_pkt *pkt)
 		return is_local(ctx, pkt) ? RP_PASS : RP_DROP;
 	if (hit.flow->on_ramp != pkt->tunnel)
 		return wrong_on_ramp(pkt);
-	pkt->next_hop = hit.flow->next_hop;
-	pkt->entropy = hit.flow->entropy;
+	take_exit(pkt, hit.flow);
 	RP_TRY(next_hop_stage(pkt));
 	if (pkt->ip_len > pkt->mtu)
 		return rp_drop(pkt, RP_DROP_TOO_BIG); /* no errors about errors (RFC 1122) */

@@ -82,6 +82,14 @@ static __always_inline void *rp_at(struct xdp_md *ctx, __u32 offset, __u32 len)
 	return p + len <= (void *)(long)ctx->data_end ? p : NULL;
 }
 
+/* Two IPv6 addresses. */
+static __always_inline bool same16(const void *a, const void *b)
+{
+	const __u64 *x = a, *y = b;
+
+	return x[0] == y[0] && x[1] == y[1];
+}
+
 /* A global function: the verifier checks it once, for any arguments, instead of
  * once per path that leads to a call. It may take the context and a struct
  * rp_pkt, of which nothing is then known: so that struct holds no pointers, and

@@ -111,13 +111,6 @@ static __always_inline bool martian6(const void *addr)
 	       (low && ((!w[2] && (w[3] & bpf_htonl(~1u)) == 0) || w[2] == bpf_htonl(0xffff)));
 }
 
-static __always_inline bool same16(const void *a, const void *b)
-{
-	const __u64 *x = a, *y = b;
-
-	return x[0] == y[0] && x[1] == y[1];
-}
-
 /* Addresses that no tunnelled packet may have (RFC 2003 section 3.2). */
 static __always_inline enum rp_verdict check_new4(struct xdp_md *ctx, struct rp_pkt *pkt,
 						  const struct iphdr *ip)

@@ -49,8 +49,7 @@ static __always_inline enum rp_verdict packet_stage(struct xdp_md *ctx, struct r
 	struct rp_hit hit = {};
 
 	RP_TRY(flow_stage(ctx, pkt, &hit));
-	pkt->next_hop = hit.flow->next_hop;
-	pkt->entropy = hit.flow->entropy;
+	take_exit(pkt, hit.flow);
 	RP_TRY(next_hop_stage(pkt));
 	RP_TRY(mtu_stage(ctx, pkt));
 	if (pkt->proto == IPPROTO_TCP)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Stage 6: the packet becomes what its flow entry says. Checksums are not
- * summed again: the entry holds what its rewrite adds to them.
+ * summed again: the entry holds what its rewrite adds to the one of layer 4,
+ * and the addresses that make the IPv4 header's.
  */
 #ifndef RAMPART_BPF_REWRITE_H_
 #define RAMPART_BPF_REWRITE_H_
@@ -54,13 +55,18 @@ static __always_inline void rewrite4(struct xdp_md *ctx, const struct rp_pkt *pk
 {
 	struct iphdr *ip = rp_at(ctx, pkt->l3, sizeof(*ip));
 
+	/* The TTL is the high byte of its word; one less is ~0x0100. */
+	__u64 delta = (__u16)~bpf_htons(0x0100);
+
 	if (!ip)
 		return;
+	delta += (__u64)(__u32)~entry->from_saddr + entry->saddr;
+	delta += (__u64)(__u32)~entry->from_daddr + entry->daddr;
 	ip->saddr = entry->saddr;
 	ip->daddr = entry->daddr;
 	ip->ttl--;
-	ip->check = csum_apply(ip->check, entry->l3_delta);
-	rewrite_l4(ctx, pkt, entry->sport, entry->dport, entry->l4_delta);
+	ip->check = csum_apply(ip->check, csum_fold64(delta));
+	rewrite_l4(ctx, pkt, entry->sport, entry->dport, entry->flow.l4_delta);
 }
 
 static __always_inline void rewrite6(struct xdp_md *ctx, const struct rp_pkt *pkt,
@@ -73,7 +79,7 @@ static __always_inline void rewrite6(struct xdp_md *ctx, const struct rp_pkt *pk
 	__builtin_memcpy(&ip->saddr, entry->saddr, 16);
 	__builtin_memcpy(&ip->daddr, entry->daddr, 16);
 	ip->hop_limit--;
-	rewrite_l4(ctx, pkt, entry->sport, entry->dport, entry->l4_delta);
+	rewrite_l4(ctx, pkt, entry->sport, entry->dport, entry->flow.l4_delta);
 }
 
 static __always_inline void rewrite_stage(struct xdp_md *ctx, const struct rp_pkt *pkt,

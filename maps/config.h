@@ -15,8 +15,9 @@ struct rp_config {
 	__u32 punts_per_tick; /* per tenant */
 	__u32 epoch; /* configuration in force */
 	__u32 timeouts[RP_TIMEOUT_COUNT]; /* ticks, by enum rp_timeout */
+	struct rp_flow_hash flow_hash; /* made with the pins, never changed */
 };
-RP_CHECK_ABI(rp_config, 64);
+RP_CHECK_ABI(rp_config, 168);
 
 /* Authentication epoch of profile mac: Unix seconds / 64; the receiver accepts
  * its own and both neighbours.

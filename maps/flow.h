@@ -1,8 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Directed flow entries: rp_flows4 and rp_flows6.
+/* Directed flow entries: rp_flows4 and rp_flows6, and how one is found.
  *
  * A flow is two entries that name each other: the reverse of an entry is found
  * under its rewritten tuple, swapped, in its reverse_realm.
+ *
+ * Each family has two arrays, mapped into the controller, which alone puts
+ * entries in and takes them out, without system calls. rp_flow_tags4 is split
+ * into buckets of 16 one-byte tags; entry i of rp_flows4 belongs to tag i, and
+ * tag 0 means that the entry is free. A key has two buckets to be in (Azar,
+ * Broder, Karlin, Upfal, Balanced Allocations, STOC 1994) and a tag, all from
+ * one hash. So a look-up reads one or two words of tags, which mostly stay in
+ * the cache, and one entry, which for IPv4 is one cache line.
+ *
+ * An entry is complete before its tag is written. Its tag is cleared first when
+ * it goes, and nothing else is put there before an RCU grace period is over:
+ * whoever found an entry may use it until the program returns.
  */
 #ifndef RAMPART_MAPS_FLOW_H_
 #define RAMPART_MAPS_FLOW_H_
@@ -47,10 +59,19 @@ enum rp_timeout {
 	RP_TIMEOUT_COUNT = 8,
 };
 
-enum rp_flow_flags {
-	RP_FLOW_FORWARD = 1 << 0, /* direction of the packet that started the flow */
-	RP_FLOW_SNAT = 1 << 1, /* a NAT port is held for this flow (both entries) */
-	RP_FLOW_ALONE = 1 << 2, /* remembered refusal: there is no reverse entry */
+/* Two bits of rp_flow.marks. */
+enum rp_flow_kind {
+	RP_FLOW_REVERSE,
+	RP_FLOW_FORWARD, /* direction of the packet that started the flow */
+	RP_FLOW_FORWARD_NAT, /* the same, and a NAT port is held for the flow */
+	RP_FLOW_REFUSED, /* remembered refusal: there is no reverse entry */
+};
+
+enum {
+	RP_FLOW_ENTROPY = 0x3fff, /* mask in rp_flow.marks: bits of the flow's hash */
+	RP_FLOW_KIND_SHIFT = 14, /* of enum rp_flow_kind in rp_flow.marks */
+	RP_OUTER_PORT = 0xc000, /* outer UDP source ports: RFC 6335's dynamic range
+				 * (draft-ietf-intarea-gue section 5.11.2) */
 };
 
 /* Seen in this entry's direction; shifted left by RP_TCP_REVERSE for what was
@@ -64,46 +85,114 @@ enum rp_tcp_seen {
 	RP_TCP_REVERSE = 4,
 };
 
-/* State common to both families. Counters and last_seen are written by the
- * data plane, the rest by the controller before the entry becomes visible.
+/* State common to both families. Counters, last_seen and tcp are written by the
+ * data plane, the rest by the controller before the entry becomes visible;
+ * next_hop also later.
  */
 struct rp_flow {
 	__u64 packets; /* atomic: a flow may move between CPUs */
 	__u64 bytes; /* IP total length as it came on; atomic */
-	__u32 last_seen; /* ticks */
-	__u32 next_hop; /* index into rp_next_hops */
-	__u32 on_ramp; /* id of the tunnel that packets must come on through */
+	__u32 realm; /* of the key, host order; see maps/realm.h */
 	__u32 reverse_realm; /* host order */
-	__u32 epoch; /* configuration that admitted the flow */
-	__be16 entropy; /* outer UDP source port, 49152 + 14 bits of the flow's hash */
-	__u8 flags; /* enum rp_flow_flags */
-	__u8 tcp; /* enum rp_tcp_seen, both directions */
+	__u32 on_ramp; /* id of the tunnel that packets must come on through */
+	__u32 last_seen; /* ticks */
+	__u16 next_hop; /* index into rp_next_hops; 0: the entry is not in use */
+	__u16 l4_delta; /* the rewrite's change of the checksum of TCP, UDP, ICMPv6
+			 * (pseudo header, ports, identifier) or ICMP (identifier) */
+	__u16 marks; /* enum rp_flow_kind, and RP_FLOW_ENTROPY of the outer UDP source port */
+	__u8 proto; /* of the key */
+	__u8 tcp; /* enum rp_tcp_seen, both directions; atomic, as part of its word */
 };
 RP_CHECK_ABI(rp_flow, 40);
 
-/* 56 bytes of value behind a 20-byte key make a hash element of 128 bytes: two
- * cache lines.
- */
+/* One cache line. */
 struct rp_flow4 {
 	struct rp_flow flow;
+	__be32 from_saddr; /* of the key */
+	__be32 from_daddr;
+	__be16 from_sport;
+	__be16 from_dport;
 	__be32 saddr; /* the packet's addresses and ports after the rewrite */
 	__be32 daddr;
 	__be16 sport;
 	__be16 dport;
-	__u16 l3_delta; /* to add to ~checksum of the IPv4 header: addresses, and TTL - 1 */
-	__u16 l4_delta; /* the same for TCP, UDP (pseudo header and ports) or ICMP (identifier) */
 };
-RP_CHECK_ABI(rp_flow4, 56);
+RP_CHECK_ABI(rp_flow4, 64);
 
+/* Two cache lines. */
 struct rp_flow6 {
 	struct rp_flow flow;
-	__u8 saddr[16];
-	__u8 daddr[16];
+	__be16 from_sport;
+	__be16 from_dport;
 	__be16 sport;
 	__be16 dport;
-	__u16 l4_delta; /* TCP, UDP, ICMPv6: pseudo header and ports or identifier */
-	__u16 pad; /* zero */
+	__u8 from_saddr[16];
+	__u8 from_daddr[16];
+	__u8 saddr[16];
+	__u8 daddr[16];
+	__u8 pad[16]; /* zero */
 };
-RP_CHECK_ABI(rp_flow6, 80);
+RP_CHECK_ABI(rp_flow6, 128);
+
+/* rp_flow_notes4, rp_flow_notes6: what the controller wants to know of an entry
+ * after a restart. The data plane does not look at it.
+ */
+struct rp_flow_note {
+	__u32 start; /* tick */
+	__u32 epoch; /* of the configuration that admitted or refused the flow */
+};
+RP_CHECK_ABI(rp_flow_note, 8);
+
+enum {
+	RP_BUCKET_TAGS = 16,
+	RP_HASH_WORDS = 11, /* 32-bit words of the longest key */
+};
+
+struct rp_bucket {
+	__u64 tags[2]; /* 16 bytes, the first one in the lowest bits */
+};
+RP_CHECK_ABI(rp_bucket, 16);
+
+/* How keys are spread over buckets. */
+struct rp_flow_hash {
+	__u64 secret[RP_HASH_WORDS + 1]; /* random; never leaves this machine */
+	__u32 buckets; /* of each family */
+	__u32 pad; /* zero */
+};
+RP_CHECK_ABI(rp_flow_hash, 104);
+
+/* Multilinear hashing: no two keys, chosen by somebody who does not know the
+ * secret, collide with a probability above 2^-32 (Lemire and Kaser, Strongly
+ * universal string hashing is fast, Computer Journal 57 (2014), theorem 3.1).
+ * The hash must not be shown to anybody: it is linear.
+ */
+static inline __attribute__((always_inline)) __u32 rp_hash_words(const struct rp_flow_hash *hash,
+								 const __u32 *words, int count)
+{
+	__u64 sum = hash->secret[RP_HASH_WORDS];
+	int i;
+
+	for (i = 0; i < count; i++)
+		sum += hash->secret[i] * words[i];
+	return (__u32)(sum >> 32);
+}
+
+/* The two buckets of a hash: they depend on each other as little as its bits do. */
+static inline __attribute__((always_inline)) __u32 rp_bucket_one(__u32 hash, __u32 buckets)
+{
+	return (__u32)((__u64)hash * buckets >> 32);
+}
+
+static inline __attribute__((always_inline)) __u32 rp_bucket_two(__u32 hash, __u32 buckets)
+{
+	return rp_bucket_one(hash * 0x9e3779b1u, buckets);
+}
+
+static inline __attribute__((always_inline)) __u8 rp_tag(__u32 hash)
+{
+	__u8 tag = (__u8)hash;
+
+	return tag ? tag : 1;
+}
 
 #endif /* RAMPART_MAPS_FLOW_H_ */

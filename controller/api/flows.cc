@@ -156,10 +156,9 @@ absl::StatusOr<Json> GetFlows(const Backend& backend, const Query& query) {
   ASSIGN_OR_RETURN(Selectors selectors, Selectors::Parse(query, kLimit));
   const std::shared_ptr<const Snapshot> snapshot = backend.snapshot();
   Matches matches(std::move(selectors), limit);
-  RETURN_IF_ERROR(
-      backend.engine().ForEachFlow([&](const Engine::FlowView& flow) {
-        matches.Add(ToSelectable(*snapshot, flow), flow, &FlowRow);
-      }));
+  backend.engine().ForEachFlow([&](const Engine::FlowView& flow) {
+    matches.Add(ToSelectable(*snapshot, flow), flow, &FlowRow);
+  });
   return std::move(matches).Finish("flows", "flows");
 }
 

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 #include <type_traits>
@@ -73,17 +74,19 @@ Row ConfigRow(const uint32_t&, const rp_config& value, uint32_t) {
   };
 }
 
-// rp_flow4_key and rp_flow4, or their IPv6 twins.
-template <typename Key, typename Value>
-Row FlowRow(const Key& key, const Value& value, uint32_t now) {
+// rp_flow4 or rp_flow6.
+template <typename Value>
+Row FlowRow(const uint32_t& slot, const Value& value, uint32_t now) {
   const rp_flow& flow = value.flow;
+  if (flow.next_hop == 0) return std::nullopt;
   return Json{
-      {"realm", RealmName(key.realm)},
-      {"proto", ProtocolName(key.proto)},
-      {"saddr", Address(key.saddr)},
-      {"sport", ntohs(key.sport)},
-      {"daddr", Address(key.daddr)},
-      {"dport", ntohs(key.dport)},
+      {"slot", slot},
+      {"realm", RealmName(flow.realm)},
+      {"proto", ProtocolName(flow.proto)},
+      {"saddr", Address(value.from_saddr)},
+      {"sport", ntohs(value.from_sport)},
+      {"daddr", Address(value.from_daddr)},
+      {"dport", ntohs(value.from_dport)},
       {"to_saddr", Address(value.saddr)},
       {"to_sport", ntohs(value.sport)},
       {"to_daddr", Address(value.daddr)},
@@ -91,14 +94,31 @@ Row FlowRow(const Key& key, const Value& value, uint32_t now) {
       {"next_hop", flow.next_hop},
       {"on_ramp", flow.on_ramp},
       {"reverse_realm", RealmName(flow.reverse_realm)},
-      {"epoch", flow.epoch},
-      {"entropy", ntohs(flow.entropy)},
-      {"flags", Flags(flow.flags, {"forward", "snat", "alone"})},
+      {"outer_port", RP_OUTER_PORT | flow.marks},
+      {"kind", Named(flow.marks >> RP_FLOW_KIND_SHIFT,
+                     {"reverse", "forward", "forward nat", "refused"})},
       {"tcp", TcpState(flow.tcp)},
       {"idle_s", Seconds(now - flow.last_seen)},
       {"packets", flow.packets},
       {"bytes", flow.bytes},
   };
+}
+
+// Tags tell about the secret of the hash, so they are not shown.
+Row BucketRow(const uint32_t& index, const rp_bucket& bucket, uint32_t) {
+  const auto* tags = reinterpret_cast<const uint8_t*>(bucket.tags);
+  const int64_t used =
+      RP_BUCKET_TAGS - std::count(tags, tags + RP_BUCKET_TAGS, 0);
+  if (used == 0) return std::nullopt;
+  return Json{{"bucket", index}, {"used", used}};
+}
+
+// Stays when the entry goes.
+Row NoteRow(const uint32_t& slot, const rp_flow_note& note, uint32_t now) {
+  if (note.epoch == 0) return std::nullopt;
+  return Json{{"slot", slot},
+              {"age_s", Seconds(now - note.start)},
+              {"epoch", note.epoch}};
 }
 
 // Outer source and destination out of a next hop's header template. The
@@ -235,10 +255,14 @@ constexpr MapType Type(std::string_view name, std::string_view key,
 
 constexpr MapType kMapTypes[] = {
     Type<uint32_t, rp_config, ConfigRow>("rp_config", "u32", "rp_config"),
-    Type<rp_flow4_key, rp_flow4, FlowRow>("rp_flows4", "rp_flow4_key",
-                                          "rp_flow4"),
-    Type<rp_flow6_key, rp_flow6, FlowRow>("rp_flows6", "rp_flow6_key",
-                                          "rp_flow6"),
+    Type<uint32_t, rp_bucket, BucketRow>("rp_flow_tags4", "u32", "rp_bucket"),
+    Type<uint32_t, rp_flow4, FlowRow>("rp_flows4", "u32", "rp_flow4"),
+    Type<uint32_t, rp_flow_note, NoteRow>("rp_flow_notes4", "u32",
+                                          "rp_flow_note"),
+    Type<uint32_t, rp_bucket, BucketRow>("rp_flow_tags6", "u32", "rp_bucket"),
+    Type<uint32_t, rp_flow6, FlowRow>("rp_flows6", "u32", "rp_flow6"),
+    Type<uint32_t, rp_flow_note, NoteRow>("rp_flow_notes6", "u32",
+                                          "rp_flow_note"),
     Type<uint32_t, rp_next_hop, NextHopRow>("rp_next_hops", "u32",
                                             "rp_next_hop"),
     Type<rp_peer4_key, rp_peer, PeerRow>("rp_peers4", "rp_peer4_key",

@@ -37,13 +37,26 @@ absl::StatusOr<Map<K, V>> TypedMap(const MapFds& fds, const char* name) {
   return Map<K, V>::Of(std::move(fd));
 }
 
-absl::StatusOr<Maps> TypedMaps(const MapFds& fds) {
+absl::StatusOr<Maps> TypedMaps(const MapFds& fds, uint32_t capacity) {
   ASSIGN_OR_RETURN(auto config,
                    (TypedMap<uint32_t, rp_config>(fds, "rp_config")));
-  ASSIGN_OR_RETURN(auto flows4,
-                   (TypedMap<rp_flow4_key, rp_flow4>(fds, "rp_flows4")));
-  ASSIGN_OR_RETURN(auto flows6,
-                   (TypedMap<rp_flow6_key, rp_flow6>(fds, "rp_flows6")));
+  ASSIGN_OR_RETURN(const std::optional<rp_config> current, config.Get(0));
+  RP_CHECK(current.has_value());
+  ASSIGN_OR_RETURN(auto grace_period, MakeGracePeriod());
+  // An earlier run may have removed entries just before it ended.
+  RETURN_IF_ERROR(grace_period->Wait());
+  ASSIGN_OR_RETURN(
+      auto flows4,
+      FlowTable4::Open(
+          {fds.at("rp_flow_tags4").get(), fds.at("rp_flows4").get(),
+           fds.at("rp_flow_notes4").get()},
+          current->flow_hash, capacity, *grace_period));
+  ASSIGN_OR_RETURN(
+      auto flows6,
+      FlowTable6::Open(
+          {fds.at("rp_flow_tags6").get(), fds.at("rp_flows6").get(),
+           fds.at("rp_flow_notes6").get()},
+          current->flow_hash, capacity, *grace_period));
   ASSIGN_OR_RETURN(auto next_hops,
                    (TypedMap<uint32_t, rp_next_hop>(fds, "rp_next_hops")));
   ASSIGN_OR_RETURN(auto peers4,
@@ -60,10 +73,11 @@ absl::StatusOr<Maps> TypedMaps(const MapFds& fds) {
                    (TypedMap<uint32_t, rp_device>(fds, "rp_devices")));
   ASSIGN_OR_RETURN(auto slow_drops,
                    (TypedMap<uint32_t, rp_counter>(fds, "rp_slow_drops")));
-  return Maps{std::move(config),    std::move(flows4),    std::move(flows6),
-              std::move(next_hops), std::move(peers4),    std::move(peers6),
-              std::move(grants),    std::move(addresses), std::move(locals),
-              std::move(devices),   std::move(slow_drops)};
+  return Maps{
+      std::move(grace_period), std::move(flows4),    std::move(flows6),
+      std::move(config),       std::move(next_hops), std::move(peers4),
+      std::move(peers6),       std::move(grants),    std::move(addresses),
+      std::move(locals),       std::move(devices),   std::move(slow_drops)};
 }
 
 class KernelDataPlane final : public DataPlane {
@@ -273,7 +287,7 @@ absl::StatusOr<std::unique_ptr<DataPlane>> DataPlane::Open(
   ASSIGN_OR_RETURN(Pins pins, Pins::Create(options.bpffs, options.edge));
   ASSIGN_OR_RETURN(PinnedMaps pinned,
                    OpenMaps(pins, options.flow_capacity, options.store_id));
-  ASSIGN_OR_RETURN(Maps maps, TypedMaps(pinned.fds));
+  ASSIGN_OR_RETURN(Maps maps, TypedMaps(pinned.fds, options.flow_capacity));
   auto data_plane = std::make_unique<KernelDataPlane>(
       std::move(pins), std::move(pinned), std::move(maps));
   RETURN_IF_ERROR(data_plane->Start());

@@ -14,6 +14,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "controller/config/edge_config.h"
+#include "controller/dataplane/flow_table.h"
+#include "controller/dataplane/grace_period.h"
 #include "controller/dataplane/map.h"
 #include "maps/config.h"
 #include "maps/flow.h"
@@ -26,17 +28,18 @@ namespace rampart {
 
 // Every map of the data plane; names as in the kernel, in bpffs and in xdpctl.
 struct Maps {
-  Map<uint32_t, rp_config> config;          // rp_config
-  Map<rp_flow4_key, rp_flow4> flows4;       // rp_flows4
-  Map<rp_flow6_key, rp_flow6> flows6;       // rp_flows6
-  Map<uint32_t, rp_next_hop> next_hops;     // rp_next_hops
-  Map<rp_peer4_key, rp_peer> peers4;        // rp_peers4
-  Map<rp_peer6_key, rp_peer> peers6;        // rp_peers6
-  Map<rp_grant_key, rp_grant> grants;       // rp_grants
-  Map<rp_address_key, uint32_t> addresses;  // rp_addresses
-  Map<rp_local_key, uint32_t> locals;       // rp_locals
-  Map<uint32_t, rp_device> devices;         // rp_devices
-  Map<uint32_t, rp_counter> slow_drops;     // rp_slow_drops
+  std::unique_ptr<GracePeriod> grace_period;  // of the flow tables
+  std::unique_ptr<FlowTable4> flows4;         // rp_flows4 and its tags, notes
+  std::unique_ptr<FlowTable6> flows6;         // the same for IPv6
+  Map<uint32_t, rp_config> config;            // rp_config
+  Map<uint32_t, rp_next_hop> next_hops;       // rp_next_hops
+  Map<rp_peer4_key, rp_peer> peers4;          // rp_peers4
+  Map<rp_peer6_key, rp_peer> peers6;          // rp_peers6
+  Map<rp_grant_key, rp_grant> grants;         // rp_grants
+  Map<rp_address_key, uint32_t> addresses;    // rp_addresses
+  Map<rp_local_key, uint32_t> locals;         // rp_locals
+  Map<uint32_t, rp_device> devices;           // rp_devices
+  Map<uint32_t, rp_counter> slow_drops;       // rp_slow_drops
 };
 
 // What `mode: auto` chose.
@@ -62,7 +65,7 @@ class DataPlane {
   struct Options {
     std::string edge;
     std::string bpffs = "/sys/fs/bpf";  // pins go to <bpffs>/rampart/<edge>
-    uint32_t flow_capacity = 1048576;
+    uint32_t flow_capacity = 1048576;   // directed entries per family
     uint64_t store_id = 0;
   };
 

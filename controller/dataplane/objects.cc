@@ -5,6 +5,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <fcntl.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 
 #include <cerrno>
@@ -16,6 +17,7 @@
 #include "absl/strings/str_join.h"
 #include "controller/base/status.h"
 #include "controller/dataplane/bpf_log.h"
+#include "controller/dataplane/flow_table.h"
 #include "maps/config.h"
 #include "rampart.skel.h"
 
@@ -115,10 +117,27 @@ absl::Status AdoptMap(bpf_map* map, const Pins& pins, uint64_t store_id) {
   return absl::OkStatus();
 }
 
-absl::Status WriteConfig(const Skeleton& skeleton, uint64_t store_id) {
+void SizeFlowTables(const Skeleton& skeleton, uint32_t buckets) {
+  const uint32_t slots = buckets * RP_BUCKET_TAGS;
+  bpf_map__set_max_entries(skeleton->maps.rp_flow_tags4, buckets);
+  bpf_map__set_max_entries(skeleton->maps.rp_flow_tags6, buckets);
+  bpf_map__set_max_entries(skeleton->maps.rp_flows4, slots);
+  bpf_map__set_max_entries(skeleton->maps.rp_flows6, slots);
+  bpf_map__set_max_entries(skeleton->maps.rp_flow_notes4, slots);
+  bpf_map__set_max_entries(skeleton->maps.rp_flow_notes6, slots);
+}
+
+// What belongs to the pins themselves.
+absl::Status WriteConfig(const Skeleton& skeleton, uint32_t buckets,
+                         uint64_t store_id) {
   rp_config config = {};
   config.layout = RP_LAYOUT_VERSION;
   config.store_id = store_id;
+  config.flow_hash.buckets = buckets;
+  if (getrandom(config.flow_hash.secret, sizeof(config.flow_hash.secret), 0) !=
+      sizeof(config.flow_hash.secret)) {
+    return absl::ErrnoToStatus(errno, "flow table: random secret");
+  }
   const uint32_t index = 0;
   if (bpf_map_update_elem(bpf_map__fd(skeleton->maps.rp_config), &index,
                           &config, BPF_ANY) != 0) {
@@ -139,12 +158,12 @@ absl::Status PinInto(const std::string& folder, const bpf_map* map) {
 // A controller that is killed before the rename leaves maps_new only, and its
 // successor begins again.
 absl::Status PinNewMaps(const Skeleton& skeleton, const Pins& pins,
-                        uint64_t store_id) {
+                        uint32_t buckets, uint64_t store_id) {
   RETURN_IF_ERROR(RemoveFolder(pins.new_maps()).status());
   if (mkdir(pins.new_maps().c_str(), 0700) != 0) {
     return absl::ErrnoToStatus(errno, "pins: make " + pins.new_maps());
   }
-  RETURN_IF_ERROR(WriteConfig(skeleton, store_id));
+  RETURN_IF_ERROR(WriteConfig(skeleton, buckets, store_id));
   for (const bpf_map* map : SharedMaps(skeleton)) {
     RETURN_IF_ERROR(PinInto(pins.new_maps(), map));
   }
@@ -162,8 +181,8 @@ absl::StatusOr<PinnedMaps> OpenMaps(const Pins& pins, uint32_t flow_capacity,
   PinnedMaps result;
   result.adopted = access(pins.maps().c_str(), F_OK) == 0;
   ASSIGN_OR_RETURN(const Skeleton skeleton, OpenSkeleton(log));
-  bpf_map__set_max_entries(skeleton->maps.rp_flows4, flow_capacity);
-  bpf_map__set_max_entries(skeleton->maps.rp_flows6, flow_capacity);
+  const uint32_t buckets = FlowBuckets(flow_capacity);
+  SizeFlowTables(skeleton, buckets);
   const std::vector<bpf_map*> maps = SharedMaps(skeleton);
   if (result.adopted) {
     for (bpf_map* map : maps) {
@@ -178,7 +197,7 @@ absl::StatusOr<PinnedMaps> OpenMaps(const Pins& pins, uint32_t flow_capacity,
       RETURN_IF_ERROR(PinInto(pins.maps(), map));
     }
   } else {
-    RETURN_IF_ERROR(PinNewMaps(skeleton, pins, store_id));
+    RETURN_IF_ERROR(PinNewMaps(skeleton, pins, buckets, store_id));
   }
   for (const bpf_map* map : maps) {
     ASSIGN_OR_RETURN(result.fds[bpf_map__name(map)],

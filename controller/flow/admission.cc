@@ -14,9 +14,6 @@ namespace rampart {
 namespace {
 
 constexpr absl::Duration kPendingMax = absl::Seconds(3);
-// Outer UDP source port: RFC 6335's dynamic range.
-constexpr uint16_t kEntropyBase = 49152;
-constexpr uint16_t kEntropyMask = 0x3fff;
 
 rp_outcome ReasonOf(const absl::Status& nat_error) {
   return absl::IsResourceExhausted(nat_error) ? RP_DROP_NAT_EXHAUSTED
@@ -232,9 +229,8 @@ absl::StatusOr<FlowPlan> Admission::Plan(const Arrival& arrival,
       absl::Hash<std::pair<uint64_t, FlowTuple>>()({deps_.hash_seed, tuple});
   FlowPlan plan = {.tuple = tuple,
                    .source = tuple.source,
-                   .epoch = snapshot_->epoch(),
                    .now = deps_.clock.Tick(),
-                   .entropy = htons(kEntropyBase | (hash & kEntropyMask))};
+                   .entropy = static_cast<uint16_t>(hash & RP_FLOW_ENTROPY)};
   NextHops& next_hops = deps_.next_hops;
   plan.on_ramp[kForward] = punt.tunnel;
   ASSIGN_OR_RETURN(
@@ -372,9 +368,7 @@ absl::StatusOr<rp_outcome> Admission::Remember(const Arrival& arrival,
   const absl::StatusOr<uint32_t> next_hop = deps_.next_hops.ToDrop(reason);
   if (!next_hop.ok()) return reason;
   deps_.next_hops.MarkUsed(*next_hop);
-  FlowPlan plan = {.tuple = arrival.tuple(),
-                   .epoch = snapshot_->epoch(),
-                   .now = deps_.clock.Tick()};
+  FlowPlan plan = {.tuple = arrival.tuple(), .now = deps_.clock.Tick()};
   plan.next_hop[kForward] = *next_hop;
   plan.on_ramp[kForward] = arrival.punt.tunnel;
   const typename F::Key key = KeyOf<F>(plan.tuple);

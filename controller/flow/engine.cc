@@ -64,7 +64,7 @@ class EngineImpl final : public Engine {
   absl::StatusOr<int> ProcessPunts(int budget) override;
   absl::Status OnTick() override;
   void OnUnderlayChange() override;
-  absl::Status ForEachFlow(
+  void ForEachFlow(
       absl::FunctionRef<void(const FlowView&)> visit) const override;
   void ForEachNatSession(
       absl::FunctionRef<void(const NatSession&)> visit) const override {
@@ -79,8 +79,7 @@ class EngineImpl final : public Engine {
   absl::Status RefreshOffset();
   absl::Status ResolveAll();
   template <typename F>
-  absl::Status ForEachFlowOf(
-      absl::FunctionRef<void(const FlowView&)> visit) const;
+  void ForEachFlowOf(absl::FunctionRef<void(const FlowView&)> visit) const;
   template <typename F>
   FlowView ViewOf(const LiveFlow<F>& flow) const;
 
@@ -110,13 +109,14 @@ absl::Status EngineImpl::Apply(std::shared_ptr<const Snapshot> snapshot) {
         std::make_unique<NatAllocator>(snapshot_->edge().pools, deps_.random);
     flows_.UseNat(nat_.get(), snapshot_->edge().pools);
   }
+  flows_.UseEpoch(snapshot_->epoch());
   next_hops_.Use(snapshot_.get());
   replies_.Use(snapshot_.get());
   admission_.Use(snapshot_.get(), nat_.get());
   sweep_.Use(snapshot_.get());
   if (first) {
-    RETURN_IF_ERROR(flows_.Adopt<FlowV4>());
-    RETURN_IF_ERROR(flows_.Adopt<FlowV6>());
+    flows_.Adopt<FlowV4>();
+    flows_.Adopt<FlowV6>();
   }
   RETURN_IF_ERROR(WriteConfig());
   RETURN_IF_ERROR(SyncRamps());
@@ -146,12 +146,11 @@ absl::Status EngineImpl::SyncLocals() {
 
 absl::Status EngineImpl::WriteConfig() {
   ASSIGN_OR_RETURN(const auto current, deps_.data_plane.maps().config.Get(0));
+  RP_CHECK(current.has_value());
   const EdgeConfig& edge = snapshot_->edge();
-  config_ = {};
-  config_.layout = RP_LAYOUT_VERSION;
+  config_ = *current;  // with what belongs to the pins
   config_.gue_port = htons(edge.gue_port);
   config_.unix_offset = static_cast<uint64_t>(UnixOffset());
-  config_.store_id = current ? current->store_id : 0;
   config_.punts_per_tick = kPuntsPerTick;
   config_.epoch = snapshot_->epoch();
   uint32_t* timeouts = config_.timeouts;
@@ -184,6 +183,7 @@ absl::Status EngineImpl::ResolveAll() {
 
 absl::StatusOr<int> EngineImpl::ProcessPunts(int budget) {
   if (!snapshot_) return 0;
+  flows_.Reclaim();
   absl::Status status;
   const absl::StatusOr<int> handled = deps_.data_plane.ReadPunts(
       budget, [&](const rp_punt& punt, absl::Span<const uint8_t> packet) {
@@ -206,6 +206,7 @@ absl::Status EngineImpl::OnTick() {
     RETURN_IF_ERROR(next_hops_.ResolveDown());
   RETURN_IF_ERROR(admission_.ServePending());
   RETURN_IF_ERROR(sweep_.Run());
+  flows_.Reclaim();
   return drops_.Flush();
 }
 
@@ -227,8 +228,8 @@ Engine::FlowView EngineImpl::ViewOf(const LiveFlow<F>& flow) const {
   const typename F::Value& forward = flow.value[kForward];
   const FlowTuple rewritten = RewrittenTuple<F>(flow.key[kForward], forward);
   const uint32_t idle = flow.Idle(deps_.clock.Tick());
-  const uint32_t timeout = flows_.TimeoutTicks(flow.key[kForward].proto,
-                                               forward.flow.flags, flow.tcp());
+  const uint32_t timeout = flows_.TimeoutTicks(
+      flow.key[kForward].proto, KindOf(forward.flow), flow.tcp());
   FlowView view = {.tuple = TupleOf<F>(flow.key[kForward]),
                    .translated_source = rewritten.source,
                    .translated_destination = rewritten.destination,
@@ -238,9 +239,9 @@ Engine::FlowView EngineImpl::ViewOf(const LiveFlow<F>& flow) const {
                    .idle = FromTicks(idle),
                    .expires_in = FromTicks(timeout - std::min(idle, timeout)),
                    .tcp = flow.tcp(),
-                   .flags = forward.flow.flags,
-                   .epoch = forward.flow.epoch,
-                   .rule = flows_.RuleOf<F>(flow.key[kForward])};
+                   .kind = KindOf(forward.flow),
+                   .epoch = flows_.table<F>().NoteAt(flow.slot).epoch,
+                   .rule = flows_.RuleAt<F>(flow.slot)};
   for (const Direction direction : {kForward, kReverse}) {
     view.packets[direction] = flow.value[direction].flow.packets;
     view.bytes[direction] = flow.value[direction].flow.bytes;
@@ -249,23 +250,19 @@ Engine::FlowView EngineImpl::ViewOf(const LiveFlow<F>& flow) const {
 }
 
 template <typename F>
-absl::Status EngineImpl::ForEachFlowOf(
+void EngineImpl::ForEachFlowOf(
     absl::FunctionRef<void(const FlowView&)> visit) const {
-  absl::Status status;
-  RETURN_IF_ERROR(flows_.map<F>().ForEach(
-      [&](const typename F::Key& key, const typename F::Value& value) {
-        if (!(value.flow.flags & RP_FLOW_FORWARD)) return;
-        const auto flow = flows_.Complete<F>(key, value);
-        status.Update(flow.status());
-        if (flow.ok()) visit(ViewOf(*flow));
-      }));
-  return status;
+  const typename F::Table& table = flows_.table<F>();
+  for (uint32_t slot = 0; slot < table.slots(); ++slot) {
+    if (table.IsUsed(slot) && KindOf(table.StateAt(slot)) != RP_FLOW_REVERSE)
+      visit(ViewOf(flows_.Read<F>(slot)));
+  }
 }
 
-absl::Status EngineImpl::ForEachFlow(
+void EngineImpl::ForEachFlow(
     absl::FunctionRef<void(const FlowView&)> visit) const {
-  RETURN_IF_ERROR(ForEachFlowOf<FlowV4>(visit));
-  return ForEachFlowOf<FlowV6>(visit);
+  ForEachFlowOf<FlowV4>(visit);
+  ForEachFlowOf<FlowV6>(visit);
 }
 
 Engine::Statistics EngineImpl::statistics() const {

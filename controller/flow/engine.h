@@ -64,12 +64,12 @@ class Engine {
     absl::Duration idle;
     absl::Duration expires_in;
     uint8_t tcp = 0;  // enum rp_tcp_seen
-    uint8_t flags = 0;
-    uint32_t epoch = 0;
+    rp_flow_kind kind = RP_FLOW_FORWARD;
+    uint32_t epoch = 0;  // that admitted it
     std::string rule;
   };
-  // Reads the kernel's maps: 1 us a flow.
-  virtual absl::Status ForEachFlow(
+  // Refusals that are remembered too.
+  virtual void ForEachFlow(
       absl::FunctionRef<void(const FlowView&)> visit) const = 0;
   virtual void ForEachNatSession(
       absl::FunctionRef<void(const NatSession&)> visit) const = 0;

@@ -33,8 +33,8 @@ inline bool TcpClosing(uint8_t tcp) {
 }
 
 // tcp: what both entries have seen, from the view of either.
-inline rp_timeout TimeoutOf(uint8_t protocol, uint8_t flags, uint8_t tcp) {
-  if (flags & RP_FLOW_ALONE) return RP_TIMEOUT_DENIED;
+inline rp_timeout TimeoutOf(uint8_t protocol, rp_flow_kind kind, uint8_t tcp) {
+  if (kind == RP_FLOW_REFUSED) return RP_TIMEOUT_DENIED;
   switch (protocol) {
     case IPPROTO_TCP:
       return TcpBoth(tcp, RP_TCP_SYN | RP_TCP_ACK) && !TcpClosing(tcp)

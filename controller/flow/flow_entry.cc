@@ -5,7 +5,6 @@
 #include <netinet/in.h>
 
 #include <cstring>
-#include <type_traits>
 
 #include "absl/types/span.h"
 #include "controller/flow/checksum.h"
@@ -44,18 +43,11 @@ uint16_t L4Delta(const typename F::Key& from, const typename F::Value& to) {
   }
 }
 
-uint16_t L3Delta(const rp_flow4_key& from, const rp_flow4& to) {
-  // The TTL is the high byte of its word; one less is ~0x0100.
-  const uint16_t ttl = htons(static_cast<uint16_t>(~0x0100));
-  return FoldChange(Change(from.saddr, to.saddr) +
-                    Change(from.daddr, to.daddr) + ttl);
-}
-
 FlowTuple Swapped(const FlowTuple& tuple, uint32_t realm) {
   return {realm, tuple.destination, tuple.source, tuple.protocol};
 }
 
-// The rewrite of `key` into `to`; fields of rp_flow are the caller's.
+// The rewrite of `key` into `to`; other fields of rp_flow are the caller's.
 template <typename F>
 typename F::Value Rewrite(const typename F::Key& key, const FlowTuple& to) {
   typename F::Value value = {};
@@ -63,23 +55,17 @@ typename F::Value Rewrite(const typename F::Key& key, const FlowTuple& to) {
   Store(to.destination.address, value.daddr);
   value.sport = htons(to.source.port);
   value.dport = htons(to.destination.port);
-  value.l4_delta = L4Delta<F>(key, value);
-  if constexpr (std::is_same_v<F, FlowV4>) value.l3_delta = L3Delta(key, value);
+  value.flow.l4_delta = L4Delta<F>(key, value);
   return value;
 }
 
-rp_flow FlowState(const FlowPlan& plan, Direction direction) {
-  rp_flow flow = {};
+void SetState(const FlowPlan& plan, Direction direction, rp_flow_kind kind,
+              rp_flow& flow) {
   flow.last_seen = plan.now;
-  flow.next_hop = plan.next_hop[direction];
+  flow.next_hop = static_cast<uint16_t>(plan.next_hop[direction]);
   flow.on_ramp = plan.on_ramp[direction];
-  flow.reverse_realm =
-      direction == kForward ? plan.reverse_realm : plan.tuple.realm;
-  flow.epoch = plan.epoch;
-  flow.entropy = plan.entropy;
-  flow.flags = (direction == kForward ? RP_FLOW_FORWARD : 0) |
-               (plan.snat ? RP_FLOW_SNAT : 0);
-  return flow;
+  flow.marks = static_cast<uint16_t>(kind << RP_FLOW_KIND_SHIFT |
+                                     (plan.entropy & RP_FLOW_ENTROPY));
 }
 
 }  // namespace
@@ -136,17 +122,19 @@ FlowPair<F> CompileFlow(const FlowPlan& plan) {
   pair.value[kForward] = Rewrite<F>(pair.key[kForward], rewritten);
   pair.value[kReverse] =
       Rewrite<F>(pair.key[kReverse], Swapped(plan.tuple, plan.tuple.realm));
-  for (const Direction direction : {kForward, kReverse})
-    pair.value[direction].flow = FlowState(plan, direction);
+  pair.value[kForward].flow.reverse_realm = plan.reverse_realm;
+  pair.value[kReverse].flow.reverse_realm = plan.tuple.realm;
+  SetState(plan, kForward, plan.snat ? RP_FLOW_FORWARD_NAT : RP_FLOW_FORWARD,
+           pair.value[kForward].flow);
+  SetState(plan, kReverse, RP_FLOW_REVERSE, pair.value[kReverse].flow);
   return pair;
 }
 
 template <typename F>
 typename F::Value CompileRefusal(const FlowPlan& plan) {
   typename F::Value value = Rewrite<F>(KeyOf<F>(plan.tuple), plan.tuple);
-  value.flow = FlowState(plan, kForward);
   value.flow.reverse_realm = plan.tuple.realm;
-  value.flow.flags = RP_FLOW_FORWARD | RP_FLOW_ALONE;
+  SetState(plan, kForward, RP_FLOW_REFUSED, value.flow);
   return value;
 }
 

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 
+#include "controller/dataplane/flow_table.h"
 #include "controller/flow/hooks.h"
 #include "maps/flow.h"
 
@@ -15,10 +16,12 @@ namespace rampart {
 struct FlowV4 {
   using Key = rp_flow4_key;
   using Value = rp_flow4;
+  using Table = FlowTable4;
 };
 struct FlowV6 {
   using Key = rp_flow6_key;
   using Value = rp_flow6;
+  using Table = FlowTable6;
 };
 
 enum Direction { kForward, kReverse };
@@ -27,9 +30,8 @@ struct FlowPlan {
   FlowTuple tuple;
   Endpoint source = {};  // after the rewrite; tuple.source if there is no NAT
   bool snat = false;     // a NAT port is held
-  uint32_t epoch = 0;
   uint32_t now = 0;      // ticks
-  uint16_t entropy = 0;  // network order
+  uint16_t entropy = 0;  // RP_FLOW_ENTROPY of the outer source port
   // By direction: where it leaves, and the tunnel it must come on through.
   uint32_t next_hop[2] = {};
   uint32_t on_ramp[2] = {};
@@ -42,10 +44,18 @@ struct FlowPair {
   typename F::Value value[2];
 };
 
+inline rp_flow_kind KindOf(const rp_flow& flow) {
+  return static_cast<rp_flow_kind>(flow.marks >> RP_FLOW_KIND_SHIFT);
+}
+inline bool IsForward(const rp_flow& flow) {
+  const rp_flow_kind kind = KindOf(flow);
+  return kind == RP_FLOW_FORWARD || kind == RP_FLOW_FORWARD_NAT;
+}
+
 template <typename F>
 FlowPair<F> CompileFlow(const FlowPlan& plan);
 
-// The forward entry alone, with RP_FLOW_ALONE; of `plan` only the forward
+// The forward entry alone, with RP_FLOW_REFUSED; of `plan` only the forward
 // direction counts.
 template <typename F>
 typename F::Value CompileRefusal(const FlowPlan& plan);

@@ -2,23 +2,14 @@
 #include "controller/flow/flows.h"
 
 #include <algorithm>
-#include <cstring>
 
-#include "absl/strings/str_cat.h"
 #include "controller/base/status.h"
-#include "controller/flow/expiry.h"
 
 namespace rampart {
 namespace {
 
-// Refusals may take this part of the map.
-constexpr uint64_t kRefusalShare = 8;
-
-template <typename K, typename V>
-absl::Status DeleteIfThere(const Map<K, V>& map, const K& key) {
-  const absl::Status status = map.Delete(key);
-  return absl::IsNotFound(status) ? absl::OkStatus() : status;
-}
+// Refusals may take this part of the table.
+constexpr uint32_t kRefusalShare = 8;
 
 }  // namespace
 
@@ -44,11 +35,6 @@ void Flows::UseTimeouts(const Timeouts& timeouts) {
   std::copy(std::begin(timeouts), std::end(timeouts), timeouts_);
 }
 
-uint32_t Flows::TimeoutTicks(uint8_t protocol, uint8_t flags,
-                             uint8_t tcp) const {
-  return timeouts_[TimeoutOf(protocol, flags, tcp)];
-}
-
 uint32_t Flows::RuleId(const std::string& rule) {
   const auto [it, added] = rule_ids_.try_emplace(rule, rules_.size());
   if (added) rules_.push_back(rule);
@@ -56,26 +42,31 @@ uint32_t Flows::RuleId(const std::string& rule) {
 }
 
 template <typename F>
-const std::string& Flows::RuleOf(const typename F::Key& key) const {
-  static const std::string& unknown = *new std::string();
-  const auto record = family<F>().records.find(key);
-  return record == family<F>().records.end() ? unknown
-                                             : rules_[record->second.rule];
+bool Flows::Knows(const typename F::Key& key) const {
+  const auto slot = family<F>().table.Find(key);
+  return slot && IsForward(family<F>().table.At(*slot).flow);
+}
+
+template <typename F>
+bool Flows::IsFresh(const typename F::Key& key) const {
+  const auto slot = family<F>().table.Find(key);
+  return slot &&
+         clock_.Tick() - family<F>().table.NoteAt(*slot).start < kFreshTicks;
 }
 
 template <typename F>
 absl::Status Flows::Install(const FlowPair<F>& pair, const std::string& rule) {
   OneFamily<F>& flows = family<F>();
-  RETURN_IF_ERROR(flows.map.PutNew(pair.key[kReverse], pair.value[kReverse]));
-  if (absl::Status status =
-          flows.map.PutNew(pair.key[kForward], pair.value[kForward]);
-      !status.ok()) {
-    RETURN_IF_ERROR(DeleteIfThere(flows.map, pair.key[kReverse]));
-    return status;
+  ASSIGN_OR_RETURN(
+      const uint32_t reverse,
+      flows.table.Insert(pair.key[kReverse], pair.value[kReverse]));
+  const absl::StatusOr<uint32_t> forward =
+      flows.table.Insert(pair.key[kForward], pair.value[kForward], Note());
+  if (!forward.ok()) {
+    flows.table.Remove(reverse);
+    return forward.status();
   }
-  flows.records.insert_or_assign(
-      pair.key[kForward],
-      Record{pair.value[kForward].flow.last_seen, RuleId(rule)});
+  flows.rules[*forward] = RuleId(rule);
   ++started_;
   return absl::OkStatus();
 }
@@ -84,48 +75,37 @@ template <typename F>
 absl::Status Flows::Refuse(const typename F::Key& key,
                            const typename F::Value& value) {
   OneFamily<F>& flows = family<F>();
-  if (flows.refusals >= flows.map.max_entries() / kRefusalShare)
+  if (flows.refusals >= flows.table.capacity() / kRefusalShare)
     return absl::ResourceExhaustedError("flow: too many refusals");
-  RETURN_IF_ERROR(flows.map.PutNew(key, value));
+  RETURN_IF_ERROR(flows.table.Insert(key, value, Note()).status());
   ++flows.refusals;
   return absl::OkStatus();
 }
 
 template <typename F>
-absl::Status Flows::ForgetRefusal(const typename F::Key& key) {
-  const absl::Status status = family<F>().map.Delete(key);
-  if (absl::IsNotFound(status)) return absl::OkStatus();
-  if (status.ok()) --family<F>().refusals;
-  return status;
+void Flows::ForgetRefusal(uint32_t slot) {
+  family<F>().table.Remove(slot);
+  --family<F>().refusals;
 }
 
 template <typename F>
-absl::StatusOr<std::optional<LiveFlow<F>>> Flows::Read(
-    const typename F::Key& key) const {
-  ASSIGN_OR_RETURN(const auto forward, family<F>().map.Get(key));
-  if (!forward) return std::optional<LiveFlow<F>>();
-  ASSIGN_OR_RETURN(LiveFlow<F> flow, Complete<F>(key, *forward));
-  return std::optional<LiveFlow<F>>(std::move(flow));
-}
-
-template <typename F>
-absl::StatusOr<LiveFlow<F>> Flows::Complete(
-    const typename F::Key& key, const typename F::Value& value) const {
-  LiveFlow<F> flow = {};
-  flow.key[kForward] = key;
-  flow.value[kForward] = value;
-  flow.key[kReverse] = ReverseKey<F>(key, value);
-  if (value.flow.flags & RP_FLOW_ALONE) return flow;
-  ASSIGN_OR_RETURN(const auto reverse, family<F>().map.Get(flow.key[kReverse]));
-  if (reverse) flow.value[kReverse] = *reverse;
+LiveFlow<F> Flows::Read(uint32_t slot) const {
+  const typename F::Table& table = family<F>().table;
+  LiveFlow<F> flow = {.slot = slot, .key = {}, .value = {}};
+  flow.key[kForward] = table.KeyAt(slot);
+  flow.value[kForward] = table.At(slot);
+  flow.key[kReverse] = ReverseKey<F>(flow.key[kForward], flow.value[kForward]);
+  if (KindOf(flow.value[kForward].flow) == RP_FLOW_REFUSED) return flow;
+  flow.value[kReverse] =
+      table.Get(flow.key[kReverse]).value_or(typename F::Value{});
   return flow;
 }
 
 template <typename F>
 bool Flows::IsExpired(const LiveFlow<F>& flow, uint32_t slack) const {
   return flow.Idle(clock_.Tick()) >
-         TimeoutTicks(flow.key[kForward].proto, flow.value[kForward].flow.flags,
-                      flow.tcp()) +
+         TimeoutTicks(flow.key[kForward].proto,
+                      KindOf(flow.value[kForward].flow), flow.tcp()) +
              slack;
 }
 
@@ -146,15 +126,15 @@ std::optional<NatAllocator::Request> Flows::NatRequestOf(
 
 // The forward entry goes first: a reverse entry alone is known for what it is.
 template <typename F>
-absl::Status Flows::Remove(const LiveFlow<F>& flow) {
-  OneFamily<F>& flows = family<F>();
-  RETURN_IF_ERROR(DeleteIfThere(flows.map, flow.key[kForward]));
-  return DeleteIfThere(flows.map, flow.key[kReverse]);
+void Flows::Remove(const LiveFlow<F>& flow) {
+  typename F::Table& table = family<F>().table;
+  table.Remove(flow.slot);
+  if (const auto reverse = table.Find(flow.key[kReverse]))
+    table.Remove(*reverse);
 }
 
 template <typename F>
 void Flows::TellEnd(const LiveFlow<F>& flow, FlowEndReason reason) {
-  OneFamily<F>& flows = family<F>();
   FlowEnd end;
   end.tuple = TupleOf<F>(flow.key[kForward]);
   for (const Direction direction : {kForward, kReverse}) {
@@ -162,20 +142,17 @@ void Flows::TellEnd(const LiveFlow<F>& flow, FlowEndReason reason) {
     end.bytes[direction] = flow.value[direction].flow.bytes;
   }
   end.reason = reason;
-  if (const auto record = flows.records.find(flow.key[kForward]);
-      record != flows.records.end()) {
-    end.duration = FromTicks(clock_.Tick() - record->second.start);
-    end.rule = rules_[record->second.rule];
-    flows.records.erase(record);
-  }
+  end.duration =
+      FromTicks(clock_.Tick() - family<F>().table.NoteAt(flow.slot).start);
+  end.rule = RuleAt<F>(flow.slot);
   ++ended_;
   hooks_.OnFlowEnd(end);
 }
 
 template <typename F>
-absl::Status Flows::End(const LiveFlow<F>& flow, FlowEndReason reason) {
-  RETURN_IF_ERROR(Remove(flow));
-  if (flow.value[kForward].flow.flags & RP_FLOW_SNAT) {
+void Flows::End(const LiveFlow<F>& flow, FlowEndReason reason) {
+  Remove(flow);
+  if (KindOf(flow.value[kForward].flow) == RP_FLOW_FORWARD_NAT) {
     const auto request =
         NatRequestOf<F>(flow.key[kForward], flow.value[kForward]);
     RP_CHECK(request.has_value());
@@ -185,7 +162,6 @@ absl::Status Flows::End(const LiveFlow<F>& flow, FlowEndReason reason) {
     if (reason != FlowEndReason::kReplaced) ReleasePorts();
   }
   TellEnd(flow, reason);
-  return absl::OkStatus();
 }
 
 void Flows::ReleasePorts() {
@@ -194,36 +170,29 @@ void Flows::ReleasePorts() {
   releases_.clear();
 }
 
+void Flows::Reclaim() {
+  family<FlowV4>().table.Reclaim();
+  family<FlowV6>().table.Reclaim();
+}
+
 template <typename F>
 absl::StatusOr<bool> Flows::MakeRoom(const typename F::Key& key, bool refusals,
                                      bool reopen) {
-  ASSIGN_OR_RETURN(const auto taken, family<F>().map.Get(key));
-  if (!taken) {
-    family<F>().records.erase(key);
+  typename F::Table& table = family<F>().table;
+  std::optional<uint32_t> slot = table.Find(key);
+  if (!slot) return true;
+  const typename F::Value taken = table.At(*slot);
+  if (KindOf(taken.flow) == RP_FLOW_REVERSE)
+    slot = table.Find(ReverseKey<F>(key, taken));
+  RP_CHECK(slot.has_value());  // both or none
+  const LiveFlow<F> flow = Read<F>(*slot);
+  if (KindOf(taken.flow) == RP_FLOW_REFUSED) {
+    if (!refusals && !IsExpired(flow, 0)) return false;
+    ForgetRefusal<F>(*slot);
     return true;
   }
-  typename F::Key forward = key;
-  if (!(taken->flow.flags & RP_FLOW_FORWARD)) {
-    forward = ReverseKey<F>(key, *taken);
-    if (!Knows<F>(forward)) {
-      RETURN_IF_ERROR(DeleteIfThere(family<F>().map, key));
-      return true;
-    }
-  }
-  ASSIGN_OR_RETURN(const auto flow, Read<F>(forward));
-  if (!flow) {  // its forward entry was deleted by somebody else
-    family<F>().records.erase(forward);
-    RETURN_IF_ERROR(DeleteIfThere(family<F>().map, key));
-    return true;
-  }
-  if (taken->flow.flags & RP_FLOW_ALONE) {
-    if (!refusals && !IsExpired(*flow, 0)) return false;
-    RETURN_IF_ERROR(ForgetRefusal<F>(key));
-    return true;
-  }
-  if (!IsExpired(*flow, 0) && !(reopen && TcpClosing(flow->tcp())))
-    return false;
-  RETURN_IF_ERROR(End(*flow, FlowEndReason::kReplaced));
+  if (!IsExpired(flow, 0) && !(reopen && TcpClosing(flow.tcp()))) return false;
+  End(flow, FlowEndReason::kReplaced);
   return true;
 }
 
@@ -236,52 +205,42 @@ absl::Status Flows::AdoptPort(const typename F::Key& key,
 }
 
 template <typename F>
-absl::Status Flows::Adopt() {
+void Flows::Adopt() {
   OneFamily<F>& flows = family<F>();
-  const Record record = {clock_.Tick(), RuleId("")};
-  flows.records.reserve(flows.map.max_entries() / 2);
-  BytesMap<typename F::Key, typename F::Value> reverses, lost;
-  RETURN_IF_ERROR(flows.map.ForEach(
-      [&](const typename F::Key& key, const typename F::Value& value) {
-        if (value.flow.flags & RP_FLOW_ALONE) {
-          ++flows.refusals;
-        } else if (!(value.flow.flags & RP_FLOW_FORWARD)) {
-          reverses.emplace(key, value);
-        } else if ((value.flow.flags & RP_FLOW_SNAT) &&
-                   !AdoptPort<F>(key, value).ok()) {
-          lost.emplace(key, value);
-        } else {
-          flows.records.emplace(key, record);
-        }
-      }));
-  adopted_ += flows.records.size();
-  for (const auto& [key, value] : lost) {
-    ASSIGN_OR_RETURN(const LiveFlow<F> flow, Complete<F>(key, value));
-    RETURN_IF_ERROR(Remove(flow));
-    TellEnd(flow, FlowEndReason::kRemoved);
+  for (uint32_t slot = 0; slot < flows.table.slots(); ++slot) {
+    if (!flows.table.IsUsed(slot)) continue;
+    const typename F::Key key = flows.table.KeyAt(slot);
+    const typename F::Value value = flows.table.At(slot);
+    const rp_flow_kind kind = KindOf(value.flow);
+    if (kind == RP_FLOW_REFUSED) {
+      ++flows.refusals;
+    } else if (kind == RP_FLOW_REVERSE) {
+      if (!Knows<F>(ReverseKey<F>(key, value))) flows.table.Remove(slot);
+    } else if (!flows.table.Find(ReverseKey<F>(key, value)) ||
+               (kind == RP_FLOW_FORWARD_NAT &&
+                !AdoptPort<F>(key, value).ok())) {
+      const LiveFlow<F> flow = Read<F>(slot);
+      Remove(flow);
+      TellEnd(flow, FlowEndReason::kRemoved);
+    } else {
+      ++adopted_;
+    }
   }
-  for (const auto& [key, value] : reverses) {
-    if (!Knows<F>(ReverseKey<F>(key, value)))
-      RETURN_IF_ERROR(DeleteIfThere(flows.map, key));
-  }
-  return absl::OkStatus();
 }
 
 #define RP_INSTANTIATE(F)                                                      \
   template struct LiveFlow<F>;                                                 \
-  template const std::string& Flows::RuleOf<F>(const F::Key&) const;           \
+  template bool Flows::Knows<F>(const F::Key&) const;                          \
+  template bool Flows::IsFresh<F>(const F::Key&) const;                        \
   template absl::Status Flows::Install(const FlowPair<F>&,                     \
                                        const std::string&);                    \
   template absl::Status Flows::Refuse<F>(const F::Key&, const F::Value&);      \
-  template absl::Status Flows::ForgetRefusal<F>(const F::Key&);                \
-  template absl::StatusOr<std::optional<LiveFlow<F>>> Flows::Read<F>(          \
-      const F::Key&) const;                                                    \
-  template absl::StatusOr<LiveFlow<F>> Flows::Complete<F>(                     \
-      const F::Key&, const F::Value&) const;                                   \
+  template void Flows::ForgetRefusal<F>(uint32_t);                             \
+  template LiveFlow<F> Flows::Read<F>(uint32_t) const;                         \
   template bool Flows::IsExpired(const LiveFlow<F>&, uint32_t) const;          \
-  template absl::Status Flows::End(const LiveFlow<F>&, FlowEndReason);         \
+  template void Flows::End(const LiveFlow<F>&, FlowEndReason);                 \
   template absl::StatusOr<bool> Flows::MakeRoom<F>(const F::Key&, bool, bool); \
-  template absl::Status Flows::Adopt<F>();                                     \
+  template void Flows::Adopt<F>();                                             \
   template std::optional<NatAllocator::Request> Flows::NatRequestOf<F>(        \
       const F::Key&, const F::Value&) const
 RP_INSTANTIATE(FlowV4);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The flows in the kernel's maps and what the controller knows beside them:
+// The flows in the flow tables and what the controller knows beside them:
 // making, reading and ending one, with its NAT port.
 #ifndef RAMPART_CONTROLLER_FLOW_FLOWS_H_
 #define RAMPART_CONTROLLER_FLOW_FLOWS_H_
@@ -17,9 +17,9 @@
 #include "absl/status/statusor.h"
 #include "controller/base/clock.h"
 #include "controller/dataplane/data_plane.h"
+#include "controller/flow/expiry.h"
 #include "controller/flow/flow_entry.h"
 #include "controller/flow/hooks.h"
-#include "controller/flow/map_sync.h"
 #include "controller/nat/allocator.h"
 
 namespace rampart {
@@ -27,6 +27,7 @@ namespace rampart {
 // Both entries of one flow, as read.
 template <typename F>
 struct LiveFlow {
+  uint32_t slot;           // of the forward entry
   typename F::Key key[2];  // by Direction
   typename F::Value value[2];
 
@@ -41,61 +42,61 @@ class Flows {
 
   // All outlive this.
   Flows(const Maps& maps, FlowHooks& hooks, const Clock& clock)
-      : hooks_(hooks), clock_(clock), families_(maps.flows4, maps.flows6) {}
+      : hooks_(hooks), clock_(clock), families_(*maps.flows4, *maps.flows6) {}
 
   // Once, before all below. nat outlives this.
   void UseNat(NatAllocator* nat, const std::vector<NatPoolConfig>& pools);
   void UseTimeouts(const Timeouts& timeouts);
+  // The configuration that what follows is decided by.
+  void UseEpoch(uint32_t epoch) { epoch_ = epoch; }
+
+  // The rule that allowed the flow whose forward entry is in this slot; empty
+  // if that was before a restart.
+  template <typename F>
+  const std::string& RuleAt(uint32_t slot) const {
+    return rules_[family<F>().rules[slot]];
+  }
 
   // Whether this forward key is a flow's.
   template <typename F>
-  bool Knows(const typename F::Key& key) const {
-    return family<F>().records.contains(key);
-  }
+  bool Knows(const typename F::Key& key) const;
   // Whether it was made so recently that it cannot have expired.
   template <typename F>
-  bool IsFresh(const typename F::Key& key) const {
-    const auto record = family<F>().records.find(key);
-    return record != family<F>().records.end() &&
-           clock_.Tick() - record->second.start < kFreshTicks;
-  }
-  // The rule that allowed the flow with this forward key; empty if unknown.
-  template <typename F>
-  const std::string& RuleOf(const typename F::Key& key) const;
+  bool IsFresh(const typename F::Key& key) const;
 
   // Writes both entries, the reverse one first: whoever finds the forward
   // entry finds both. Undone on error. Errors: AlreadyExists if either key is
-  // taken, ResourceExhausted if the map is full.
+  // taken, ResourceExhausted if the table is full.
   template <typename F>
   absl::Status Install(const FlowPair<F>& pair, const std::string& rule);
   // Writes a remembered refusal. Errors: as Install(); ResourceExhausted also
-  // when refusals fill an eighth of the map, so that they cannot fill it.
+  // when refusals fill an eighth of the table, so that they cannot fill it.
   template <typename F>
   absl::Status Refuse(const typename F::Key& key,
                       const typename F::Value& value);
   template <typename F>
-  absl::Status ForgetRefusal(const typename F::Key& key);
+  void ForgetRefusal(uint32_t slot);
 
-  // The flow with this forward key. Nothing if it has no forward entry; a
-  // missing reverse entry reads as zero.
+  // The flow whose forward entry is in this slot; a missing reverse entry
+  // reads as zero.
   template <typename F>
-  absl::StatusOr<std::optional<LiveFlow<F>>> Read(
-      const typename F::Key& key) const;
-  // The same, the forward entry already read.
-  template <typename F>
-  absl::StatusOr<LiveFlow<F>> Complete(const typename F::Key& key,
-                                       const typename F::Value& value) const;
+  LiveFlow<F> Read(uint32_t slot) const;
   // Idle for longer than its time-out plus `slack` ticks.
   template <typename F>
   bool IsExpired(const LiveFlow<F>& flow, uint32_t slack) const;
-  uint32_t TimeoutTicks(uint8_t protocol, uint8_t flags, uint8_t tcp) const;
+  uint32_t TimeoutTicks(uint8_t protocol, rp_flow_kind kind,
+                        uint8_t tcp) const {
+    return timeouts_[TimeoutOf(protocol, kind, tcp)];
+  }
 
   // Deletes both entries, gives the NAT port back, tells the hooks. The port
   // of a replaced flow is kept until ReleasePorts(), so that the flow which
   // replaces it gets the same.
   template <typename F>
-  absl::Status End(const LiveFlow<F>& flow, FlowEndReason reason);
+  void End(const LiveFlow<F>& flow, FlowEndReason reason);
   void ReleasePorts();
+  // Makes room of what ended a grace period ago; cheap if there is nothing.
+  void Reclaim();
 
   // Makes the key free if what holds it is over: a refusal, if `refusals` or
   // expired; an expired flow; one that is closing, if `reopen`; half a flow.
@@ -107,7 +108,7 @@ class Flows {
   // Takes back the flows of an earlier run with their NAT ports; ends those
   // whose port cannot be had, and removes halves of flows.
   template <typename F>
-  absl::Status Adopt();
+  void Adopt();
 
   // How the NAT port of a flow is named to the allocator; nothing if its
   // address is in no pool.
@@ -116,16 +117,11 @@ class Flows {
       const typename F::Key& key, const typename F::Value& value) const;
 
   uint64_t size() const {
-    return family<FlowV4>().records.size() + family<FlowV6>().records.size();
+    return family<FlowV4>().size() + family<FlowV6>().size();
   }
   template <typename F>
-  const Map<typename F::Key, typename F::Value>& map() const {
-    return family<F>().map;
-  }
-  // Directed entries in the map of this family.
-  template <typename F>
-  uint64_t entries() const {
-    return 2 * family<F>().records.size() + family<F>().refusals;
+  typename F::Table& table() const {
+    return family<F>().table;
   }
   uint64_t started() const { return started_; }
   uint64_t ended() const { return ended_; }
@@ -133,17 +129,13 @@ class Flows {
 
  private:
   static constexpr uint32_t kFreshTicks = 30;  // 0.5 s
-  struct Record {
-    uint32_t start;  // tick; of adopted flows: of adoption
-    uint32_t rule;   // index into rules_
-  };
   template <typename F>
   struct OneFamily {
-    explicit OneFamily(const Map<typename F::Key, typename F::Value>& m)
-        : map(m) {}
-    const Map<typename F::Key, typename F::Value>& map;
-    BytesMap<typename F::Key, Record> records;  // by forward key
-    uint64_t refusals = 0;
+    explicit OneFamily(typename F::Table& t) : table(t), rules(t.slots()) {}
+    uint64_t size() const { return (table.size() - refusals) / 2; }
+    typename F::Table& table;
+    std::vector<uint32_t> rules;  // by slot: index into rules_
+    uint32_t refusals = 0;
   };
   template <typename F>
   OneFamily<F>& family() {
@@ -157,10 +149,11 @@ class Flows {
   absl::Status AdoptPort(const typename F::Key& key,
                          const typename F::Value& value);
   template <typename F>
-  absl::Status Remove(const LiveFlow<F>& flow);
+  void Remove(const LiveFlow<F>& flow);
   template <typename F>
   void TellEnd(const LiveFlow<F>& flow, FlowEndReason reason);
   uint32_t RuleId(const std::string& rule);
+  rp_flow_note Note() const { return {clock_.Tick(), epoch_}; }
 
   FlowHooks& hooks_;
   const Clock& clock_;
@@ -169,8 +162,9 @@ class Flows {
   absl::flat_hash_map<IpAddress, std::string> pools_;  // by address
   std::vector<std::pair<NatAllocator::Request, Endpoint>> releases_;
   Timeouts timeouts_ = {};
+  uint32_t epoch_ = 0;
   absl::flat_hash_map<std::string, uint32_t> rule_ids_;
-  std::vector<std::string> rules_;
+  std::vector<std::string> rules_ = {""};  // an earlier run's
   uint64_t started_ = 0;
   uint64_t ended_ = 0;
   uint64_t adopted_ = 0;

@@ -38,44 +38,31 @@ class Sweep {
   absl::Status Run();
 
  private:
-  template <typename F>
-  using Cursor = typename Map<typename F::Key, typename F::Value>::Cursor;
-
   void Begin();
   absl::Status EndPass();
-  // Reads one batch; returns the number of entries.
+  // Looks at `count` slots from `next` on, or up to the end; advances `next`.
   template <typename F>
-  absl::StatusOr<uint32_t> ReadSlice(Cursor<F>& cursor);
+  void VisitSlots(uint32_t count, uint32_t& next);
   template <typename F>
-  absl::Status Visit(const typename F::Key& key,
-                     const typename F::Value& value);
+  void Visit(uint32_t slot);
   template <typename F>
-  absl::Status VisitRefusal(const typename F::Key& key,
-                            const typename F::Value& value);
+  void VisitRefusal(uint32_t slot, const rp_flow& flow);
   template <typename F>
-  absl::Status VisitReverse(const typename F::Key& key,
-                            const typename F::Value& value);
+  void VisitFlow(uint32_t slot, const rp_flow& flow);
+  bool IsIdle(const rp_flow& flow) const;
   template <typename F>
-  absl::Status VisitFlow(const typename F::Key& key,
-                         const typename F::Value& value);
-  template <typename F>
-  absl::Status EndIdle(const typename F::Key& key,
-                       const typename F::Value& value);
-  // Re-reads the flow, so that its counters are exact, and ends it.
-  template <typename F>
-  absl::Status EndNow(const typename F::Key& key, FlowEndReason reason);
+  void EndIdle(uint32_t slot);
   // Both its tunnels may still enter the flow's realm.
-  bool IsGranted(uint32_t realm, const rp_flow& flow) const;
+  bool IsGranted(const rp_flow& flow) const;
   bool IsRefused(const FlowTuple& tuple, const rp_flow& flow) const;
   template <typename F>
-  absl::Status Reroute(const typename F::Key& key,
-                       const typename F::Value& value);
+  void Reroute(uint32_t slot);
 
   Dependencies deps_;
   const Snapshot* snapshot_ = nullptr;
   absl::flat_hash_set<std::pair<uint32_t, uint32_t>> grants_;
-  Cursor<FlowV4> cursor4_;
-  Cursor<FlowV6> cursor6_;
+  uint32_t next4_ = 0;  // slot
+  uint32_t next6_ = 0;
   bool running_ = false;
   bool check_ = false;  // this pass, against the snapshot; and fast
   bool check_next_ = false;

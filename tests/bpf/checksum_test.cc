@@ -47,7 +47,7 @@ class ChecksumTest
                  .proto = proto,
                  .to_source = pool_,
                  .to_sport = Random16()};
-    flow.reverse_entropy = Random16();
+    flow.reverse_entropy = RP_OUTER_PORT | Random16();
     return flow;
   }
   Packet L4(const Packet& ip, uint8_t proto, uint16_t sport, uint16_t dport,
@@ -90,7 +90,7 @@ TEST_P(ChecksumTest, OuterAndInnerSumsOfRandomPacketsAreThoseOfTheWholePacket) {
         programs().RunOnly(kUplink, FromLink().Then(in).Build());
     ASSERT_EQ(Diff(result.output, out.Build()), "") << "packet " << i;
     ASSERT_EQ(FaultsOfFrame(result.output), "") << "packet " << i;
-    programs().Clear(host_.is_v4() ? "rp_flows4" : "rp_flows6");
+    programs().ClearFlows();
   }
 }
 

@@ -48,7 +48,7 @@ Flow SnatFlow(const Ends& ends, uint8_t proto) {
   flow.proto = proto;
   flow.next_hop = kLinkHop;
   flow.reverse_next_hop = kTunnelHop;
-  flow.flags = RP_FLOW_SNAT;
+  flow.kind = RP_FLOW_FORWARD_NAT;
   if (proto == kIcmp && !ends.host.is_v4()) flow.proto = kIcmp6;
   const bool has_ports = proto == kUdp || proto == kTcp;
   const bool has_id = proto == kIcmp;

@@ -181,7 +181,7 @@ TEST_P(StateTest, EitherDirectionKeepsTheFlowAlive) {
 
 TEST_P(StateTest, ARememberedRefusalDropsForItsReasonUntilItIsForgotten) {
   Flow flow = Make(kUdp);
-  flow.flags = RP_FLOW_ALONE | RP_FLOW_FORWARD;
+  flow.kind = RP_FLOW_REFUSED;
   flow.to_source = {};
   flow.to_sport = {};
   flow.next_hop = 7;
@@ -199,7 +199,7 @@ TEST_P(StateTest, ARememberedRefusalDropsForItsReasonUntilItIsForgotten) {
 // or a changed policy would never be seen.
 TEST_P(StateTest, ARefusalIsNotRefreshedByWhatItRefuses) {
   Flow flow = Make(kUdp);
-  flow.flags = RP_FLOW_ALONE | RP_FLOW_FORWARD;
+  flow.kind = RP_FLOW_REFUSED;
   flow.next_hop = 7;
   flow.age = config().timeouts[RP_TIMEOUT_DENIED] - 100;
   SetNextHop(7, DropNextHop(RP_DROP_NO_ROUTE));
@@ -251,7 +251,8 @@ TEST_P(StateTest, AConversationAddsUp) {
   ASSERT_TRUE(SentBack(flow, kFin | kAck));
   EXPECT_EQ(Forward(flow).tcp, kEstablished | RP_TCP_FIN * kBoth);
   ASSERT_TRUE(SentOut(flow, kAck));  // the last ACK still passes
-  EXPECT_EQ(ntohs(Forward(flow).entropy), flow.entropy);
+  EXPECT_EQ(RP_OUTER_PORT | Forward(flow).marks,
+            flow.entropy | RP_FLOW_FORWARD_NAT << RP_FLOW_KIND_SHIFT);
 }
 
 TEST_P(StateTest, ASynOnAFlowThatIsOverIsAnotherFlow) {
@@ -347,10 +348,7 @@ TEST_P(StateTest, NextHopsThatCannotSend) {
   EXPECT_THAT(Uplink(packet), Dropped(RP_DROP_NEXT_HOP_DOWN));
   SetNextHop(1, {});
   EXPECT_THAT(Uplink(packet), Dropped(RP_DROP_NEXT_HOP_INDEX));
-  flow.next_hop = RP_NEXT_HOP_MAX;
-  PutFlow(programs(), flow);
-  EXPECT_THAT(Uplink(packet), Dropped(RP_DROP_NEXT_HOP_INDEX));
-  flow.next_hop = 0xffffffff;
+  flow.next_hop = RP_NEXT_HOP_MAX - 1;
   PutFlow(programs(), flow);
   EXPECT_THAT(Uplink(packet), Dropped(RP_DROP_NEXT_HOP_INDEX));
 }

@@ -89,15 +89,6 @@ class Delta {
   Bytes words_;
 };
 
-uint16_t L3Delta(const Flow& f) {
-  Delta delta;
-  delta.Replace(f.source.bytes(), f.to_source.value_or(f.source).bytes());
-  delta.Replace(f.destination.bytes(),
-                f.to_destination.value_or(f.destination).bytes());
-  delta.Replace(0x0100, 0x0000);  // TTL is the upper byte of its word
-  return delta.InMemoryOrder();
-}
-
 uint16_t L4Delta(const Flow& f) {
   Delta delta;
   const bool ports = f.proto == kUdp || f.proto == kTcp || f.proto == kIcmp ||
@@ -117,12 +108,12 @@ uint16_t L4Delta(const Flow& f) {
 rp_flow CommonOf(const Flow& f) {
   rp_flow common = {};
   common.last_seen = NowInTicks() - f.age;
-  common.next_hop = f.next_hop;
+  common.next_hop = static_cast<uint16_t>(f.next_hop);
   common.on_ramp = f.on_ramp;
   common.reverse_realm = f.reverse_realm;
-  common.epoch = 1;
-  common.entropy = htons(f.entropy);
-  common.flags = f.flags;
+  common.l4_delta = L4Delta(f);
+  common.marks = static_cast<uint16_t>(f.kind << RP_FLOW_KIND_SHIFT |
+                                       (f.entropy & RP_FLOW_ENTROPY));
   common.tcp = f.tcp;
   return common;
 }
@@ -299,11 +290,19 @@ Flow Flow::Reversed() const {
   r.reverse_on_ramp = on_ramp;
   r.reverse_next_hop = next_hop;
   r.reverse_entropy = entropy;
-  r.flags = static_cast<uint8_t>(flags & ~RP_FLOW_FORWARD);
+  r.kind = RP_FLOW_REVERSE;
   r.tcp = static_cast<uint8_t>(tcp << 4 | tcp >> 4);
   r.age = reverse_age;
   r.reverse_age = age;
   return r;
+}
+
+template <typename Table, typename K, typename V>
+void PutInto(Table& table, const K& key, const V& value) {
+  if (const auto slot = table.Find(key))
+    table.Overwrite(*slot, value);
+  else if (!table.Insert(key, value).ok())
+    std::abort();
 }
 
 void PutEntry(const Programs& programs, const Flow& f) {
@@ -314,9 +313,7 @@ void PutEntry(const Programs& programs, const Flow& f) {
     value.daddr = f.to_destination.value_or(f.destination).v4();
     value.sport = htons(f.to_sport.value_or(f.sport));
     value.dport = htons(f.to_dport.value_or(f.dport));
-    value.l3_delta = L3Delta(f);
-    value.l4_delta = L4Delta(f);
-    programs.Put("rp_flows4", Key4(f), value);
+    PutInto(programs.flows4(), Key4(f), value);
   } else {
     rp_flow6 value = {};
     value.flow = CommonOf(f);
@@ -324,22 +321,18 @@ void PutEntry(const Programs& programs, const Flow& f) {
     f.to_destination.value_or(f.destination).CopyTo16(value.daddr);
     value.sport = htons(f.to_sport.value_or(f.sport));
     value.dport = htons(f.to_dport.value_or(f.dport));
-    value.l4_delta = L4Delta(f);
-    programs.Put("rp_flows6", Key6(f), value);
+    PutInto(programs.flows6(), Key6(f), value);
   }
 }
 
 void PutFlow(const Programs& programs, const Flow& f) {
-  Flow forward = f;
-  forward.flags |= RP_FLOW_FORWARD;
-  PutEntry(programs, forward);
-  PutEntry(programs, forward.Reversed());
+  PutEntry(programs, f);
+  PutEntry(programs, f.Reversed());
 }
 
 rp_flow ReadEntry(const Programs& programs, const Flow& f) {
-  if (f.source.is_v4())
-    return programs.Get<rp_flow4>("rp_flows4", Key4(f)).flow;
-  return programs.Get<rp_flow6>("rp_flows6", Key6(f)).flow;
+  if (f.source.is_v4()) return programs.flows4().Get(Key4(f)).value().flow;
+  return programs.flows6().Get(Key6(f)).value().flow;
 }
 
 }  // namespace rampart::testing

@@ -92,7 +92,7 @@ struct Flow {
   uint32_t reverse_on_ramp = 0;
   uint32_t reverse_next_hop = 2;
   uint16_t reverse_entropy = 0xc321;
-  uint8_t flags = 0;
+  rp_flow_kind kind = RP_FLOW_FORWARD;
   uint8_t tcp = 0;   // as the forward entry has it
   uint32_t age = 0;  // ticks since the forward entry was used
   uint32_t reverse_age = 0;

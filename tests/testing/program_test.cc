@@ -140,7 +140,7 @@ void ProgramTest::SetUp() {
 }
 
 void ProgramTest::SetConfig(const rp_config& config) const {
-  programs_->Put("rp_config", uint32_t{0}, config);
+  testing::SetConfig(*programs_, config);
 }
 
 void ProgramTest::AddLocal(Slot slot, const Ip& address) const {

@@ -30,8 +30,13 @@ constexpr size_t kRoomAround = 4096;
 }
 
 void ResizeMaps(rampart_bpf* skeleton, uint32_t flows) {
-  bpf_map__set_max_entries(skeleton->maps.rp_flows4, flows);
-  bpf_map__set_max_entries(skeleton->maps.rp_flows6, flows);
+  const uint32_t buckets = FlowBuckets(flows);
+  for (bpf_map* map :
+       {skeleton->maps.rp_flow_tags4, skeleton->maps.rp_flow_tags6})
+    bpf_map__set_max_entries(map, buckets);
+  for (bpf_map* map : {skeleton->maps.rp_flows4, skeleton->maps.rp_flow_notes4,
+                       skeleton->maps.rp_flows6, skeleton->maps.rp_flow_notes6})
+    bpf_map__set_max_entries(map, buckets * RP_BUCKET_TAGS);
 }
 
 absl::Status ShareMaps(rampart_bpf* to, rampart_bpf* from) {
@@ -64,6 +69,7 @@ absl::StatusOr<std::unique_ptr<Programs>> Programs::Load(uint32_t flows) {
   for (const auto& [slot, program] : slots)
     if (absl::Status s = programs->LoadSlot(slot, program, flows); !s.ok())
       return s;
+  if (absl::Status s = programs->OpenFlowTables(flows); !s.ok()) return s;
   programs->socket_.reset(socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0));
   if (!programs->socket_.valid())
     return absl::ErrnoToStatus(errno, "AF_XDP socket");
@@ -71,6 +77,32 @@ absl::StatusOr<std::unique_ptr<Programs>> Programs::Load(uint32_t flows) {
     programs->SetPort(slot, true);
   programs->SetPuntPath(true);
   return programs;
+}
+
+absl::Status Programs::OpenFlowTables(uint32_t flows) {
+  flow_hash_ = TestFlowHash(FlowBuckets(flows));
+  auto table4 = FlowTable4::Open(
+      {map_fd("rp_flow_tags4"), map_fd("rp_flows4"), map_fd("rp_flow_notes4")},
+      flow_hash_, flows, grace_period_);
+  if (!table4.ok()) return table4.status();
+  auto table6 = FlowTable6::Open(
+      {map_fd("rp_flow_tags6"), map_fd("rp_flows6"), map_fd("rp_flow_notes6")},
+      flow_hash_, flows, grace_period_);
+  if (!table6.ok()) return table6.status();
+  flows4_ = *std::move(table4);
+  flows6_ = *std::move(table6);
+  return absl::OkStatus();
+}
+
+void Programs::ClearFlows() const {
+  const auto clear = [](auto& table) {
+    for (uint32_t slot = 0; slot < table.slots(); ++slot)
+      if (table.IsUsed(slot)) table.Remove(slot);
+    table.Reclaim();  // begins a grace period
+    table.Reclaim();  // which is over
+  };
+  clear(*flows4_);
+  clear(*flows6_);
 }
 
 Programs::~Programs() {

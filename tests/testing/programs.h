@@ -15,8 +15,10 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "controller/base/unique_fd.h"
+#include "controller/dataplane/flow_table.h"
 #include "maps/outcomes.h"
 #include "tests/testing/bytes.h"
+#include "tests/testing/no_grace_period.h"
 
 struct rampart_bpf;
 
@@ -66,6 +68,13 @@ class Programs {
   int map_fd(const std::string& name) const;
   // Deletes every entry of a hash map.
   void Clear(const std::string& name) const;
+  // Nothing runs while a test writes to these, so that there is nothing to
+  // wait for either.
+  FlowTable4& flows4() const { return *flows4_; }
+  FlowTable6& flows6() const { return *flows6_; }
+  void ClearFlows() const;
+  // What rp_config must hold for these tables.
+  const rp_flow_hash& flow_hash() const { return flow_hash_; }
   // Opens or closes the way to the controller for queue 0 of every slot.
   void SetPuntPath(bool open) const;
   // Redirects to `slot` work or fail.
@@ -92,7 +101,13 @@ class Programs {
                 const void* value, size_t value_size) const;
   void GetBytes(const std::string& map, const void* key, void* value) const;
 
+  absl::Status OpenFlowTables(uint32_t flows);
+
   std::vector<rampart_bpf*> loaded_;  // the first one owns the maps
+  NoGracePeriod grace_period_;
+  rp_flow_hash flow_hash_ = {};
+  std::unique_ptr<FlowTable4> flows4_;
+  std::unique_ptr<FlowTable6> flows6_;
   std::map<Slot, int> program_fds_;
   UniqueFd socket_;
 };

@@ -28,8 +28,9 @@ rp_device Device(uint32_t role, uint32_t tunnel, uint32_t realm,
 }  // namespace
 
 void Reset(const Programs& programs) {
-  for (const char* map : {"rp_flows4", "rp_flows6", "rp_peers4", "rp_peers6",
-                          "rp_grants", "rp_addresses", "rp_locals"})
+  programs.ClearFlows();
+  for (const char* map :
+       {"rp_peers4", "rp_peers6", "rp_grants", "rp_addresses", "rp_locals"})
     programs.Clear(map);
   for (uint32_t i = 0; i < kIndexesCleared; ++i) {
     programs.Put("rp_next_hops", i, rp_next_hop{});
@@ -48,7 +49,12 @@ void Reset(const Programs& programs) {
   programs.SetPuntPath(true);
   Grant(programs, kAccessTunnel, kVni);
   Grant(programs, kAccessTunTunnel, kVni);
-  programs.Put("rp_config", uint32_t{0}, DefaultConfig());
+  SetConfig(programs, DefaultConfig());
+}
+
+void SetConfig(const Programs& programs, rp_config config) {
+  config.flow_hash = programs.flow_hash();
+  programs.Put("rp_config", uint32_t{0}, config);
 }
 
 rp_config DefaultConfig() {

@@ -22,6 +22,8 @@ void Reset(const Programs& programs);
 
 // What Reset() sets: it is the middle of kEpoch now.
 rp_config DefaultConfig();
+// Puts a configuration in force, with the hash of the flow tables.
+void SetConfig(const Programs& programs, rp_config config);
 
 void AddAddress(const Programs& programs, const Ip& address, uint32_t use);
 void Grant(const Programs& programs, uint32_t tunnel, uint32_t realm);

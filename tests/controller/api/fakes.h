@@ -65,10 +65,9 @@ class FakeEngine : public Engine {
   absl::StatusOr<int> ProcessPunts(int) override { return 0; }
   absl::Status OnTick() override { return absl::OkStatus(); }
   void OnUnderlayChange() override {}
-  absl::Status ForEachFlow(
+  void ForEachFlow(
       absl::FunctionRef<void(const FlowView&)> visit) const override {
     for (const FlowView& flow : flows) visit(flow);
-    return absl::OkStatus();
   }
   void ForEachNatSession(
       absl::FunctionRef<void(const NatSession&)> visit) const override {

@@ -20,29 +20,27 @@ using ::testing::Not;
 constexpr uint8_t kSecretByte = 0xa5;
 
 void FillFlows(FakeMaps& maps) {
-  rp_flow4_key key = {.realm = 1001,
-                      .saddr = inet_addr("10.1.0.5"),
-                      .daddr = inet_addr("198.51.100.10"),
-                      .sport = htons(1234),
-                      .dport = htons(443),
-                      .proto = 6,
-                      .pad = {}};
   rp_flow4 value = {};
   value.flow = {.packets = 3,
                 .bytes = 180,
+                .realm = 1001,
+                .reverse_realm = RP_REALM_UNDERLAY,
+                .on_ramp = 1,
                 .last_seen = 940,
                 .next_hop = 2,
-                .on_ramp = 1,
-                .reverse_realm = RP_REALM_UNDERLAY,
-                .epoch = 3,
-                .entropy = htons(50000),
-                .flags = RP_FLOW_FORWARD | RP_FLOW_SNAT,
+                .l4_delta = 0,
+                .marks = RP_FLOW_FORWARD_NAT << RP_FLOW_KIND_SHIFT | 848,
+                .proto = 6,
                 .tcp = RP_TCP_SYN | RP_TCP_ACK | RP_TCP_SYN << RP_TCP_REVERSE};
+  value.from_saddr = inet_addr("10.1.0.5");
+  value.from_daddr = inet_addr("198.51.100.10");
+  value.from_sport = htons(1234);
+  value.from_dport = htons(443);
   value.saddr = inet_addr("203.0.113.1");
-  value.daddr = key.daddr;
+  value.daddr = value.from_daddr;
   value.sport = htons(40000);
-  value.dport = key.dport;
-  maps.Put("rp_flows4", key, value);
+  value.dport = value.from_dport;
+  maps.Put("rp_flows4", uint32_t{5}, value);
 }
 
 void FillSecrets(FakeMaps& maps) {
@@ -112,13 +110,14 @@ Json Dump(const FakeMaps& maps, std::string_view name, size_t limit = 1000) {
 }
 
 TEST(MapsTest, AFlowIsShownFieldByField) {
-  EXPECT_EQ(Dump(FilledMaps(), "rp_flows4")["entries"][0].dump(),
-            R"({"realm":"1001","proto":"tcp","saddr":"10.1.0.5","sport":1234,)"
-            R"("daddr":"198.51.100.10","dport":443,"to_saddr":"203.0.113.1",)"
-            R"("to_sport":40000,"to_daddr":"198.51.100.10","to_dport":443,)"
-            R"("next_hop":2,"on_ramp":1,"reverse_realm":"underlay","epoch":3,)"
-            R"("entropy":50000,"flags":"forward,snat","tcp":"ESTABLISHED",)"
-            R"("idle_s":1.00663296,"packets":3,"bytes":180})");
+  EXPECT_EQ(
+      Dump(FilledMaps(), "rp_flows4")["entries"][0].dump(),
+      R"({"slot":5,"realm":"1001","proto":"tcp","saddr":"10.1.0.5","sport":1234,)"
+      R"("daddr":"198.51.100.10","dport":443,"to_saddr":"203.0.113.1",)"
+      R"("to_sport":40000,"to_daddr":"198.51.100.10","to_dport":443,)"
+      R"("next_hop":2,"on_ramp":1,"reverse_realm":"underlay",)"
+      R"("outer_port":50000,"kind":"forward nat","tcp":"ESTABLISHED",)"
+      R"("idle_s":1.00663296,"packets":3,"bytes":180})");
 }
 
 TEST(MapsTest, ANextHopShowsItsOuterAddresses) {
@@ -167,7 +166,8 @@ TEST(MapsTest, AnUnknownMapIsNotFoundAndTheKnownOnesAreListed) {
   const absl::Status status =
       MapDumpDocument(FakeMaps(), "rp_flows5", 1, 0).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
-  EXPECT_THAT(std::string(status.message()), HasSubstr("rp_flows4, rp_flows6"));
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("rp_flows4, rp_flow_notes4"));
 }
 
 TEST(MapsTest, TheListCountsWhatIsInUse) {

@@ -34,8 +34,8 @@ TEST_F(PinsTest, FirstStartMakesMapsOfTheConfiguredSize) {
   const auto edge = Open();
   ASSERT_NE(edge, nullptr);
   EXPECT_FALSE(edge->adopted());
-  EXPECT_EQ(edge->maps().flows4.max_entries(), kCapacity);
-  EXPECT_EQ(edge->maps().flows6.max_entries(), kCapacity);
+  EXPECT_EQ(edge->maps().flows4->capacity(), kCapacity);
+  EXPECT_EQ(edge->maps().flows6->capacity(), kCapacity);
   EXPECT_EQ(edge->maps().config.Get(0)->value().layout, RP_LAYOUT_VERSION);
   EXPECT_EQ(edge->maps().config.Get(0)->value().store_id, kStore);
   struct stat info;
@@ -106,7 +106,7 @@ TEST_F(PinsTest, RefusesAnotherFlowCapacity) {
   options.flow_capacity = 2 * kCapacity;
   const absl::Status status = DataPlane::Open(options).status();
   EXPECT_TRUE(absl::IsFailedPrecondition(status));
-  EXPECT_THAT(status.ToString(), HasSubstr("capacity is 1024, not 2048"));
+  EXPECT_THAT(status.ToString(), HasSubstr("capacity is 86, not 171"));
 }
 
 TEST_F(PinsTest, RefusesMapsOfAnotherLayout) {
@@ -118,7 +118,7 @@ TEST_F(PinsTest, RefusesMapsOfAnotherLayout) {
   }
   const absl::Status status = OpenError();
   EXPECT_TRUE(absl::IsFailedPrecondition(status));
-  EXPECT_THAT(status.ToString(), HasSubstr("have layout 2, not 1"));
+  EXPECT_THAT(status.ToString(), HasSubstr("have layout 3, not 2"));
 }
 
 TEST_F(PinsTest, RefusesMapsOfAnotherStore) {

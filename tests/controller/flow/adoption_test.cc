@@ -112,38 +112,17 @@ TEST_P(AdoptionTest, HalfAFlowIsRemoved) {
   const PacketSpec spec = Udp(net.fra, net.internet);
   Punt(spec);
   const auto flow = Flow(TupleOfSpec(kVnet, spec));
+  const auto remove = [](auto& table, const auto& key) {
+    table.Remove(table.Find(key).value());
+  };
   if (net.family == Family::kV4)
-    ASSERT_TRUE(plane->maps().flows4.Delete(KeyOf<FlowV4>(flow->tuple)).ok());
+    remove(*plane->maps().flows4, KeyOf<FlowV4>(flow->tuple));
   else
-    ASSERT_TRUE(plane->maps().flows6.Delete(KeyOf<FlowV6>(flow->tuple)).ok());
+    remove(*plane->maps().flows6, KeyOf<FlowV6>(flow->tuple));
   EXPECT_EQ(Entries(), 1u);
   StartEngine();
   EXPECT_EQ(Entries(), 0u);
   EXPECT_EQ(engine->statistics().flows_adopted, 0u);
-}
-
-// The same while running, where only a bug or another tool can do it.
-TEST_P(AdoptionTest, TheSweepRemovesHalfAFlow) {
-  const FlowTuple key = {kVnet, {net.two, 53}, {net.fra, 1}, IPPROTO_UDP};
-  FlowPlan plan = {.tuple = {kVnet, {net.fra, 1}, {net.two, 53}, IPPROTO_UDP},
-                   .source = {net.fra, 1},
-                   .now = clock.tick,
-                   .reverse_realm = kVnet};
-  if (net.family == Family::kV4) {
-    const auto pair = CompileFlow<FlowV4>(plan);
-    ASSERT_TRUE(plane->maps()
-                    .flows4.Put(pair.key[kReverse], pair.value[kReverse])
-                    .ok());
-  } else {
-    const auto pair = CompileFlow<FlowV6>(plan);
-    ASSERT_TRUE(plane->maps()
-                    .flows6.Put(pair.key[kReverse], pair.value[kReverse])
-                    .ok());
-  }
-  ASSERT_TRUE(Edit(key, [](rp_flow&) {}));
-  Pass(absl::Seconds(2));
-  EXPECT_EQ(Entries(), 0u);
-  EXPECT_THAT(hooks.ends, IsEmpty());
 }
 
 TEST_P(AdoptionTest, AFlowWhoseAddressLeftThePoolEnds) {

@@ -206,7 +206,7 @@ TEST_P(ExpiryTest, ARefusalThatExpiredIsDecidedAgain) {
   EXPECT_THAT(plane->injected, SizeIs(1));
   clock.tick += ToTicks(absl::Seconds(5)) + 1;
   Punt(spec);
-  EXPECT_EQ(Flow(TupleOfSpec(kVnet, spec))->flags, RP_FLOW_FORWARD);
+  EXPECT_EQ(Flow(TupleOfSpec(kVnet, spec))->kind, RP_FLOW_FORWARD);
   EXPECT_EQ(Entries(), 2u);
 }
 

@@ -6,22 +6,21 @@
 #include <unistd.h>
 
 #include "controller/base/status.h"
+#include "tests/testing/no_grace_period.h"
 
 namespace rampart {
 namespace {
 
-// In the order of struct Maps.
+// In the order of struct Maps, behind the flow tables.
 struct Shape {
   bpf_map_type type;
   const char* name;
   uint32_t key_size;
   uint32_t value_size;
-  uint32_t entries;  // 0: the flow capacity
+  uint32_t entries;
 };
 constexpr Shape kShapes[] = {
     {BPF_MAP_TYPE_ARRAY, "rp_config", 4, sizeof(rp_config), 1},
-    {BPF_MAP_TYPE_HASH, "rp_flows4", sizeof(rp_flow4_key), sizeof(rp_flow4), 0},
-    {BPF_MAP_TYPE_HASH, "rp_flows6", sizeof(rp_flow6_key), sizeof(rp_flow6), 0},
     {BPF_MAP_TYPE_ARRAY, "rp_next_hops", 4, sizeof(rp_next_hop), 1024},
     {BPF_MAP_TYPE_HASH, "rp_peers4", sizeof(rp_peer4_key), sizeof(rp_peer), 64},
     {BPF_MAP_TYPE_HASH, "rp_peers6", sizeof(rp_peer6_key), sizeof(rp_peer), 64},
@@ -46,27 +45,67 @@ Map<K, V> Open(const UniqueFd& fd) {
 std::optional<FakeKernel> FakeKernel::Make(uint32_t flow_capacity) {
   FakeKernel kernel;
   for (const Shape& shape : kShapes) {
-    const uint32_t entries = shape.entries ? shape.entries : flow_capacity;
     const int fd = bpf_map_create(shape.type, shape.name, shape.key_size,
-                                  shape.value_size, entries, nullptr);
+                                  shape.value_size, shape.entries, nullptr);
     if (fd < 0) return std::nullopt;
     kernel.fds_.emplace_back(fd);
   }
+  kernel.capacity_ = flow_capacity;
+  kernel.hash_ = TestFlowHash(FlowBuckets(flow_capacity));
+  const uint32_t zero = 0;
+  rp_config config = {};
+  config.layout = RP_LAYOUT_VERSION;
+  config.flow_hash = kernel.hash_;
+  if (bpf_map_update_elem(kernel.fds_[0].get(), &zero, &config, 0) != 0 ||
+      !kernel.MakeFlowMaps(sizeof(rp_flow4)) ||
+      !kernel.MakeFlowMaps(sizeof(rp_flow6)))
+    return std::nullopt;
   return kernel;
 }
 
+bool FakeKernel::MakeFlowMaps(size_t entry_size) {
+  const uint32_t slots = hash_.buckets * RP_BUCKET_TAGS;
+  const std::pair<size_t, uint32_t> shapes[] = {
+      {sizeof(rp_bucket), hash_.buckets},
+      {entry_size, slots},
+      {sizeof(rp_flow_note), slots}};
+  LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_MMAPABLE);
+  for (const auto& [size, entries] : shapes) {
+    const int fd =
+        bpf_map_create(BPF_MAP_TYPE_ARRAY, "rp_flows", 4,
+                       static_cast<uint32_t>(size), entries, &options);
+    if (fd < 0) return false;
+    flow_fds_.emplace_back(fd);
+  }
+  return true;
+}
+
+template <typename Table>
+std::unique_ptr<Table> FakeKernel::OpenTable(size_t first,
+                                             GracePeriod& grace_period) const {
+  auto table = Table::Open({flow_fds_[first].get(), flow_fds_[first + 1].get(),
+                            flow_fds_[first + 2].get()},
+                           hash_, capacity_, grace_period);
+  RP_CHECK(table.ok());
+  return *std::move(table);
+}
+
 Maps FakeKernel::OpenMaps() const {
-  return {.config = Open<uint32_t, rp_config>(fds_[0]),
-          .flows4 = Open<rp_flow4_key, rp_flow4>(fds_[1]),
-          .flows6 = Open<rp_flow6_key, rp_flow6>(fds_[2]),
-          .next_hops = Open<uint32_t, rp_next_hop>(fds_[3]),
-          .peers4 = Open<rp_peer4_key, rp_peer>(fds_[4]),
-          .peers6 = Open<rp_peer6_key, rp_peer>(fds_[5]),
-          .grants = Open<rp_grant_key, rp_grant>(fds_[6]),
-          .addresses = Open<rp_address_key, uint32_t>(fds_[7]),
-          .locals = Open<rp_local_key, uint32_t>(fds_[8]),
-          .devices = Open<uint32_t, rp_device>(fds_[9]),
-          .slow_drops = Open<uint32_t, rp_counter>(fds_[10])};
+  auto grace_period = std::make_unique<NoGracePeriod>();
+  auto flows4 = OpenTable<FlowTable4>(0, *grace_period);
+  auto flows6 = OpenTable<FlowTable6>(3, *grace_period);
+  return {.grace_period = std::move(grace_period),
+          .flows4 = std::move(flows4),
+          .flows6 = std::move(flows6),
+          .config = Open<uint32_t, rp_config>(fds_[0]),
+          .next_hops = Open<uint32_t, rp_next_hop>(fds_[1]),
+          .peers4 = Open<rp_peer4_key, rp_peer>(fds_[2]),
+          .peers6 = Open<rp_peer6_key, rp_peer>(fds_[3]),
+          .grants = Open<rp_grant_key, rp_grant>(fds_[4]),
+          .addresses = Open<rp_address_key, uint32_t>(fds_[5]),
+          .locals = Open<rp_local_key, uint32_t>(fds_[6]),
+          .devices = Open<uint32_t, rp_device>(fds_[7]),
+          .slow_drops = Open<uint32_t, rp_counter>(fds_[8])};
 }
 
 absl::StatusOr<int> FakeDataPlane::ReadPunts(

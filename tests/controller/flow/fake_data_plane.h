@@ -27,7 +27,14 @@ class FakeKernel {
 
  private:
   FakeKernel() = default;
+  bool MakeFlowMaps(size_t entry_size);
+  template <typename Table>
+  std::unique_ptr<Table> OpenTable(size_t first,
+                                   GracePeriod& grace_period) const;
   std::vector<UniqueFd> fds_;
+  std::vector<UniqueFd> flow_fds_;  // tags, entries, notes; IPv4, then IPv6
+  rp_flow_hash hash_ = {};
+  uint32_t capacity_ = 0;
 };
 
 class FakeDataPlane final : public DataPlane {

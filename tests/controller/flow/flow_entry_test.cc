@@ -41,8 +41,10 @@ Bytes Apply(const rp_flow4& value, uint8_t protocol, Bytes packet) {
   std::memcpy(&packet[12], &value.saddr, 4);
   std::memcpy(&packet[16], &value.daddr, 4);
   --packet[8];
-  ApplyDelta(packet, 10, value.l3_delta);
-  ApplyL4(packet, 20, protocol, value.sport, value.dport, value.l4_delta);
+  packet[10] = packet[11] = 0;
+  const uint16_t check = ~FoldSum(SumBytes({packet.data(), 20}));
+  std::memcpy(&packet[10], &check, 2);
+  ApplyL4(packet, 20, protocol, value.sport, value.dport, value.flow.l4_delta);
   return packet;
 }
 
@@ -50,7 +52,7 @@ Bytes Apply(const rp_flow6& value, uint8_t protocol, Bytes packet) {
   std::memcpy(&packet[8], value.saddr, 16);
   std::memcpy(&packet[24], value.daddr, 16);
   --packet[7];
-  ApplyL4(packet, 40, protocol, value.sport, value.dport, value.l4_delta);
+  ApplyL4(packet, 40, protocol, value.sport, value.dport, value.flow.l4_delta);
   return packet;
 }
 
@@ -179,9 +181,9 @@ TEST(FlowEntryTest, UnchangedPacketsHaveNoL4Delta) {
             TupleOfSpec(1, {.source = net.inside, .destination = net.outside}),
         .source = {net.inside, 1234},
         .reverse_realm = 1};
-    const uint16_t delta = net.inside.is_v4()
-                               ? CompileFlow<FlowV4>(plan).value[0].l4_delta
-                               : CompileFlow<FlowV6>(plan).value[0].l4_delta;
+    const uint16_t delta =
+        net.inside.is_v4() ? CompileFlow<FlowV4>(plan).value[0].flow.l4_delta
+                           : CompileFlow<FlowV6>(plan).value[0].flow.l4_delta;
     EXPECT_EQ(delta, 0);
   }
 }
@@ -191,9 +193,8 @@ void ExpectStateOfBothDirections(const Net& net) {
   FlowPlan plan = {.tuple = {1001, {net.inside, 1}, {net.outside, 2}, 17},
                    .source = {net.nat, 3},
                    .snat = true,
-                   .epoch = 9,
                    .now = 77,
-                   .entropy = htons(50000)};
+                   .entropy = 50000};
   plan.next_hop[kForward] = 11;
   plan.next_hop[kReverse] = 12;
   plan.on_ramp[kForward] = 21;
@@ -201,8 +202,8 @@ void ExpectStateOfBothDirections(const Net& net) {
   const FlowPair<F> pair = CompileFlow<F>(plan);
   const rp_flow& forward = pair.value[kForward].flow;
   const rp_flow& reverse = pair.value[kReverse].flow;
-  EXPECT_EQ(forward.flags, RP_FLOW_FORWARD | RP_FLOW_SNAT);
-  EXPECT_EQ(reverse.flags, RP_FLOW_SNAT);
+  EXPECT_EQ(KindOf(forward), RP_FLOW_FORWARD_NAT);
+  EXPECT_EQ(KindOf(reverse), RP_FLOW_REVERSE);
   EXPECT_EQ(forward.next_hop, 11u);
   EXPECT_EQ(reverse.next_hop, 12u);
   EXPECT_EQ(forward.on_ramp, 21u);
@@ -210,14 +211,13 @@ void ExpectStateOfBothDirections(const Net& net) {
   EXPECT_EQ(forward.reverse_realm, 0u);
   EXPECT_EQ(reverse.reverse_realm, 1001u);
   for (const rp_flow& flow : {forward, reverse}) {
-    EXPECT_EQ(flow.epoch, 9u);
     EXPECT_EQ(flow.last_seen, 77u);
-    EXPECT_EQ(flow.entropy, htons(50000));
+    EXPECT_EQ(flow.marks & RP_FLOW_ENTROPY, 50000 & RP_FLOW_ENTROPY);
     EXPECT_EQ(flow.packets + flow.bytes + flow.tcp, 0u);
   }
   plan.next_hop[kForward] = 33;
   const auto refusal = CompileRefusal<F>(plan);
-  EXPECT_EQ(refusal.flow.flags, RP_FLOW_FORWARD | RP_FLOW_ALONE);
+  EXPECT_EQ(KindOf(refusal.flow), RP_FLOW_REFUSED);
   EXPECT_EQ(refusal.flow.next_hop, 33u);
   EXPECT_EQ(refusal.flow.on_ramp, 21u);
 }

@@ -31,18 +31,20 @@ TEST(ExpiryTest, TcpIsEstablishedOnceBothSidesHaveOpenedAndAcknowledged) {
       {RP_TCP_ACK | Reverse(RP_TCP_ACK), RP_TIMEOUT_TCP_TRANSITORY},
   };
   for (const auto& c : cases) {
-    EXPECT_EQ(TimeoutOf(IPPROTO_TCP, 0, c.tcp), c.timeout) << int{c.tcp};
-    EXPECT_EQ(TimeoutOf(IPPROTO_TCP, 0, SwapTcp(c.tcp)), c.timeout)
+    EXPECT_EQ(TimeoutOf(IPPROTO_TCP, RP_FLOW_FORWARD, c.tcp), c.timeout)
+        << int{c.tcp};
+    EXPECT_EQ(TimeoutOf(IPPROTO_TCP, RP_FLOW_FORWARD, SwapTcp(c.tcp)),
+              c.timeout)
         << int{c.tcp};
   }
 }
 
 TEST(ExpiryTest, TheProtocolChoosesTheTimeout) {
-  EXPECT_EQ(TimeoutOf(IPPROTO_UDP, 0, 0), RP_TIMEOUT_UDP);
-  EXPECT_EQ(TimeoutOf(IPPROTO_ICMP, 0, 0), RP_TIMEOUT_ICMP);
-  EXPECT_EQ(TimeoutOf(IPPROTO_ICMPV6, 0, 0), RP_TIMEOUT_ICMP);
-  EXPECT_EQ(TimeoutOf(IPPROTO_SCTP, 0, 0), RP_TIMEOUT_OTHER);
-  EXPECT_EQ(TimeoutOf(IPPROTO_TCP, RP_FLOW_ALONE, 0x33), RP_TIMEOUT_DENIED);
+  EXPECT_EQ(TimeoutOf(IPPROTO_UDP, RP_FLOW_FORWARD, 0), RP_TIMEOUT_UDP);
+  EXPECT_EQ(TimeoutOf(IPPROTO_ICMP, RP_FLOW_FORWARD, 0), RP_TIMEOUT_ICMP);
+  EXPECT_EQ(TimeoutOf(IPPROTO_ICMPV6, RP_FLOW_FORWARD, 0), RP_TIMEOUT_ICMP);
+  EXPECT_EQ(TimeoutOf(IPPROTO_SCTP, RP_FLOW_FORWARD, 0), RP_TIMEOUT_OTHER);
+  EXPECT_EQ(TimeoutOf(IPPROTO_TCP, RP_FLOW_REFUSED, 0x33), RP_TIMEOUT_DENIED);
 }
 
 TEST(ExpiryTest, IdleTimeSurvivesTheWrapAndAClockAhead) {

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "controller/dataplane/flow_table.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <string_view>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "controller/base/status.h"
+
+namespace rampart {
+namespace {
+
+// A key goes into its first bucket while that has fewer entries than this, so
+// that most look-ups need not read the second one.
+constexpr uint32_t kFewEntries = 11;
+
+void StoreAddress(__be32 from, __be32& to) { to = from; }
+void StoreAddress(const uint8_t (&from)[16], uint8_t (&to)[16]) {
+  std::memcpy(to, from, sizeof(to));
+}
+
+template <typename K, typename V>
+void StoreKey(const K& key, V& entry) {
+  entry.flow.realm = key.realm;
+  entry.flow.proto = key.proto;
+  StoreAddress(key.saddr, entry.from_saddr);
+  StoreAddress(key.daddr, entry.from_daddr);
+  entry.from_sport = key.sport;
+  entry.from_dport = key.dport;
+}
+
+// Only the controller writes what this reads.
+template <typename K, typename V>
+K LoadKey(const V& entry) {
+  K key = {};
+  key.realm = entry.flow.realm;
+  key.proto = entry.flow.proto;
+  StoreAddress(entry.from_saddr, key.saddr);
+  StoreAddress(entry.from_daddr, key.daddr);
+  key.sport = entry.from_sport;
+  key.dport = entry.from_dport;
+  return key;
+}
+
+}  // namespace
+
+template <typename K, typename V>
+FlowTable<K, V>::FlowTable(SharedArray<rp_bucket> tags, SharedArray<V> entries,
+                           SharedArray<rp_flow_note> notes,
+                           const rp_flow_hash& hash, uint32_t capacity,
+                           GracePeriod& grace_period)
+    : tags_(std::move(tags)),
+      entries_(std::move(entries)),
+      notes_(std::move(notes)),
+      hash_(hash),
+      capacity_(capacity),
+      grace_period_(grace_period),
+      resting_in_(hash.buckets) {}
+
+template <typename K, typename V>
+absl::StatusOr<std::unique_ptr<FlowTable<K, V>>> FlowTable<K, V>::Open(
+    const Fds& fds, const rp_flow_hash& hash, uint32_t capacity,
+    GracePeriod& grace_period) {
+  ASSIGN_OR_RETURN(auto tags, SharedArray<rp_bucket>::Of(fds.tags));
+  ASSIGN_OR_RETURN(auto entries, SharedArray<V>::Of(fds.entries));
+  ASSIGN_OR_RETURN(auto notes, SharedArray<rp_flow_note>::Of(fds.notes));
+  const size_t slots = size_t{hash.buckets} * RP_BUCKET_TAGS;
+  if (slots == 0 || tags.size() != hash.buckets || entries.size() != slots ||
+      notes.size() != slots)
+    return absl::FailedPreconditionError(
+        absl::StrCat("flow table: ", hash.buckets, " buckets, but ",
+                     tags.size(), " sets of tags, ", entries.size(),
+                     " entries, ", notes.size(), " notes"));
+  std::unique_ptr<FlowTable> table(
+      new FlowTable(std::move(tags), std::move(entries), std::move(notes), hash,
+                    capacity, grace_period));
+  for (uint32_t slot = 0; slot < table->slots(); ++slot) {
+    if (table->IsUsed(slot))
+      ++table->size_;
+    else if (table->entries_.at(slot)->flow.next_hop != 0)
+      table->entries_.at(slot)->flow.next_hop = 0;  // removed, and not cleared
+  }
+  return table;
+}
+
+template <typename K, typename V>
+uint32_t FlowTable<K, V>::HashOf(const K& key) const {
+  uint32_t words[sizeof(K) / sizeof(uint32_t)];
+  std::memcpy(words, &key, sizeof(key));
+  return rp_hash_words(&hash_, words, std::size(words));
+}
+
+template <typename K, typename V>
+uint8_t FlowTable<K, V>::TagOf(uint32_t slot) const {
+  const auto* tags = reinterpret_cast<const uint8_t*>(tags_.at(0));
+  return __atomic_load_n(&tags[slot], __ATOMIC_RELAXED);
+}
+
+template <typename K, typename V>
+void FlowTable<K, V>::SetTag(uint32_t slot, uint8_t tag) {
+  auto* tags = reinterpret_cast<uint8_t*>(tags_.at(0));
+  __atomic_store_n(&tags[slot], tag, __ATOMIC_RELEASE);
+}
+
+template <typename K, typename V>
+K FlowTable<K, V>::KeyAt(uint32_t slot) const {
+  return LoadKey<K>(*entries_.at(slot));
+}
+
+template <typename K, typename V>
+std::optional<uint32_t> FlowTable<K, V>::Probe(const K& key, uint32_t bucket,
+                                               uint8_t tag) const {
+  for (uint32_t i = 0; i < RP_BUCKET_TAGS; ++i) {
+    const uint32_t slot = bucket * RP_BUCKET_TAGS + i;
+    if (TagOf(slot) != tag) continue;
+    const K found = KeyAt(slot);
+    if (std::memcmp(&found, &key, sizeof(key)) == 0) return slot;
+  }
+  return std::nullopt;
+}
+
+template <typename K, typename V>
+std::optional<uint32_t> FlowTable<K, V>::Find(const K& key) const {
+  const uint32_t hash = HashOf(key);
+  const auto slot =
+      Probe(key, rp_bucket_one(hash, hash_.buckets), rp_tag(hash));
+  if (slot) return slot;
+  return Probe(key, rp_bucket_two(hash, hash_.buckets), rp_tag(hash));
+}
+
+template <typename K, typename V>
+std::optional<V> FlowTable<K, V>::Get(const K& key) const {
+  const auto slot = Find(key);
+  if (!slot) return std::nullopt;
+  return At(*slot);
+}
+
+// Bits of the slots that cannot be had.
+template <typename K, typename V>
+uint32_t FlowTable<K, V>::Taken(uint32_t bucket) const {
+  uint32_t taken = resting_in_[bucket];
+  for (uint32_t i = 0; i < RP_BUCKET_TAGS; ++i)
+    taken |= uint32_t{TagOf(bucket * RP_BUCKET_TAGS + i) != 0} << i;
+  return taken;
+}
+
+template <typename K, typename V>
+std::optional<uint32_t> FlowTable<K, V>::FreeSlot(uint32_t hash) const {
+  uint32_t bucket = rp_bucket_one(hash, hash_.buckets);
+  uint32_t taken = Taken(bucket);
+  if (std::popcount(taken) >= static_cast<int>(kFewEntries)) {
+    const uint32_t other = rp_bucket_two(hash, hash_.buckets);
+    const uint32_t other_taken = Taken(other);
+    if (std::popcount(other_taken) < std::popcount(taken)) {
+      bucket = other;
+      taken = other_taken;
+    }
+  }
+  const int free = std::countr_one(taken);
+  if (free >= RP_BUCKET_TAGS) return std::nullopt;
+  return bucket * RP_BUCKET_TAGS + static_cast<uint32_t>(free);
+}
+
+template <typename K, typename V>
+absl::StatusOr<uint32_t> FlowTable<K, V>::Insert(const K& key, V value,
+                                                 const rp_flow_note& note) {
+  if (Find(key)) return absl::AlreadyExistsError("flow table: key is taken");
+  const uint32_t hash = HashOf(key);
+  const auto slot = size_ < capacity_ ? FreeSlot(hash) : std::nullopt;
+  if (!slot) return absl::ResourceExhaustedError("flow table: full");
+  StoreKey(key, value);
+  entries_.Write(*slot, value);
+  notes_.Write(*slot, note);
+  SetTag(*slot, rp_tag(hash));
+  ++size_;
+  return *slot;
+}
+
+template <typename K, typename V>
+void FlowTable<K, V>::Remove(uint32_t slot) {
+  RP_CHECK(IsUsed(slot));
+  SetTag(slot, 0);
+  --size_;
+  resting_in_[slot / RP_BUCKET_TAGS] |= 1u << slot % RP_BUCKET_TAGS;
+  removed_.push_back(slot);
+}
+
+template <typename K, typename V>
+void FlowTable<K, V>::SetNextHop(uint32_t slot, uint16_t next_hop) {
+  __atomic_store_n(&entries_.at(slot)->flow.next_hop, next_hop,
+                   __ATOMIC_RELAXED);
+}
+
+template <typename K, typename V>
+void FlowTable<K, V>::Overwrite(uint32_t slot, V value) {
+  StoreKey(KeyAt(slot), value);
+  entries_.Write(slot, value);
+}
+
+template <typename K, typename V>
+void FlowTable<K, V>::Reclaim() {
+  if (!resting_.empty()) {
+    if (!grace_period_.IsOver(ticket_)) return;
+    for (const uint32_t slot : resting_) {
+      SetNextHop(slot, 0);
+      resting_in_[slot / RP_BUCKET_TAGS] &= ~(1u << slot % RP_BUCKET_TAGS);
+    }
+    resting_.clear();
+  }
+  if (removed_.empty()) return;
+  resting_.swap(removed_);
+  ticket_ = grace_period_.Start();
+}
+
+template <typename K, typename V>
+void FlowTable<K, V>::ForEach(
+    absl::FunctionRef<void(const K&, const V&)> visit) const {
+  for (uint32_t slot = 0; slot < slots(); ++slot)
+    if (IsUsed(slot)) visit(KeyAt(slot), At(slot));
+}
+
+template class FlowTable<rp_flow4_key, rp_flow4>;
+template class FlowTable<rp_flow6_key, rp_flow6>;
+
+}  // namespace rampart
