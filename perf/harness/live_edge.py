@@ -208,10 +208,14 @@ tenants:
             sizes[name] = int(tools.parse(shown, "bpftool")["bytes_memlock"])
         return sizes
 
-    def fill(self, options, flows, family=4, seconds=1.0):
-        """Sends packets of this many flows in turn, more than once, until each
-        has been sent. Returns what perf_load saw: right packets only, but not
-        all flows need have been admitted."""
-        return self.load(
-            dataclasses.replace(options, seconds=seconds), *TRAFFIC[family],
-            "--flows", flows, "--order", "sequence", "--rate", FILL_RATE)
+    def fill(self, options, flows, family=4):
+        """Sends packets of this many flows in turn until the edge holds them
+        all, or no more than before; a busy machine loses first packets.
+        Returns how many it holds."""
+        options = dataclasses.replace(options, seconds=0.5)
+        held, before = self.flows(), -1
+        while before < held < flows:
+            self.load(options, *TRAFFIC[family], "--flows", flows, "--order",
+                      "sequence", "--rate", FILL_RATE)
+            before, held = held, self.flows()
+        return held

@@ -30,8 +30,7 @@ class _Memory(Contender):
         edge = self._edge
         edge.start_edge()
         before = edge.rss()
-        edge.fill(self._options, OFFERED, self._family)
-        flows = edge.flows()
+        flows = edge.fill(self._options, OFFERED, self._family)
         if not edge.drops().get("FLOW_TABLE_FULL"):
             raise MeasurementError(f"memory: {OFFERED} flows did not fill the "
                                    f"table: it holds {flows}")
