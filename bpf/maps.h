@@ -98,6 +98,13 @@ struct {
 } rp_peers6 SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, RP_VERIFIED_MAX);
+	__type(key, __u32);
+	__type(value, struct rp_verified);
+} rp_verified SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 262144);
 	__uint(map_flags, BPF_F_NO_PREALLOC);

@@ -112,6 +112,24 @@ struct rp_peer {
 };
 RP_CHECK_ABI(rp_peer, 64);
 
+/* rp_verified: headers of profile mac that were found authentic on this CPU, by
+ * the low bits of their MAC. A MAC covers nothing that changes from packet to
+ * packet, so a peer's packets have the same one for an epoch.
+ */
+enum {
+	RP_VERIFIED_MAX = 1024
+};
+
+struct rp_verified {
+	__u64 mac; /* as 8 bytes of the packet; written last */
+	__u64 head[2]; /* the GUE header up to it */
+	__u64 k0; /* of the key it was verified with */
+	__u64 k1;
+	__u64 addresses[4]; /* outer source and destination; IPv4: the first word */
+	__u64 family; /* of the outer header */
+};
+RP_CHECK_ABI(rp_verified, 80);
+
 /* rp_grants: which realms a tunnel's packets may enter. Asked on a flow miss
  * only: an existing flow proves that its on-ramp was granted its realm.
  */

@@ -127,6 +127,22 @@ TEST_P(AuthTest, Case14TheMacCoversAddressesVniProtocolTagAndEpoch) {
   EXPECT_THAT(Send(mac_, protocol), Dropped(RP_DROP_GUE_MAC)) << "protocol";
 }
 
+// What was found authentic is remembered, with all that made it so.
+TEST_P(AuthTest, WhatWasAuthenticIsRefusedOnceItsKeyOrEpochIsGone) {
+  for (int i = 0; i < 3; ++i)
+    EXPECT_THAT(Send(mac_, GueOf(mac_)), Accepted(mac_));
+  rp_peer peer = PeerOf(mac_);
+  peer.keys[0].k1 ^= 1;
+  PutPeerWith(mac_, peer);
+  EXPECT_THAT(Send(mac_, GueOf(mac_)), Dropped(RP_DROP_GUE_MAC));
+  PutPeerWith(mac_, PeerOf(mac_));
+  EXPECT_THAT(Send(mac_, GueOf(mac_)), Accepted(mac_));
+  rp_config later = config();
+  later.unix_offset += uint64_t{2} * RP_MAC_EPOCH_SECONDS * 1000000000;
+  SetConfig(later);
+  EXPECT_THAT(Send(mac_, GueOf(mac_)), Dropped(RP_DROP_GUE_EPOCH));
+}
+
 TEST_P(AuthTest, TheTagOfTheSenderIsAccepted) {
   GueFields gue = GueOf(mac_);
   gue.mac->tag = 7;
