@@ -51,10 +51,12 @@ class Wire(netlab.Lab):
                     "name", inner, "address", DEVICE_MAC, "netns",
                     inside.netns, *queues])
         for host, device in ((outside, outer), (inside, inner)):
-            host.ethtool(device, "tx off", "rx off", "gro on")
+            host.ethtool(device, "tx off", "rx off", "gro off")
             # Without an address of its own it says nothing by itself.
             host.ip(f"link set dev {device} addrgenmode none",
                     f"link set dev {device} txqueuelen 1000 up")
+            # What starts NAPI is a change of a device that is up.
+            host.ethtool(device, "gro on")
 
     def load(self, options, *arguments, source=True, sink=None):
         """What perf_load measures on the way from a to d, or to `sink`, a

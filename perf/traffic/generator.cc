@@ -3,8 +3,11 @@
 
 #include <bpf/bpf.h>
 #include <dirent.h>
+#include <linux/perf_event.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
@@ -39,6 +42,16 @@ int PidOf(const std::string& comm) {
   return found;
 }
 
+// Invalid on machines without a PMU.
+UniqueFd CountMisses(int cpu) {
+  perf_event_attr attr = {};
+  attr.type = PERF_TYPE_HARDWARE;
+  attr.size = sizeof(attr);
+  attr.config = PERF_COUNT_HW_CACHE_MISSES;
+  return UniqueFd(static_cast<int>(
+      syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC)));
+}
+
 // The first number in schedstat is time on the CPU, in ns.
 double RunSeconds(int pid) {
   std::ifstream in(absl::StrCat("/proc/", pid, "/schedstat"));
@@ -64,6 +77,7 @@ absl::Status Generator::Start() {
     Worker& worker = workers_.emplace_back();
     worker.cpu = cpu;
     worker.ksoftirqd = PidOf(absl::StrCat("ksoftirqd/", cpu));
+    worker.misses = CountMisses(cpu);
     worker.thread = std::thread([this, &worker] { Run(worker); });
     const int error =
         pthread_getcpuclockid(worker.thread.native_handle(), &worker.clock);
@@ -76,6 +90,17 @@ double Generator::CpuSeconds() const {
   double sum = 0;
   for (const Worker& worker : workers_)
     sum += ClockSeconds(worker.clock) + RunSeconds(worker.ksoftirqd);
+  return sum;
+}
+
+std::optional<uint64_t> Generator::CacheMisses() const {
+  uint64_t sum = 0;
+  for (const Worker& worker : workers_) {
+    uint64_t misses = 0;
+    if (read(worker.misses.get(), &misses, sizeof(misses)) != sizeof(misses))
+      return std::nullopt;
+    sum += misses;
+  }
   return sum;
 }
 

@@ -8,11 +8,13 @@
 #include <atomic>
 #include <cstdint>
 #include <list>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "controller/base/unique_fd.h"
 #include "tests/testing/bytes.h"
 
 namespace rampart::perf {
@@ -34,6 +36,8 @@ class Generator {
   // Seconds of CPU time spent since Start(): the threads and, where softirqs
   // went over to it, ksoftirqd of their CPUs.
   double CpuSeconds() const;
+  // Cache misses on these CPUs; nothing if nobody counts them here.
+  std::optional<uint64_t> CacheMisses() const;
   // What went wrong in a thread, if anything.
   absl::Status Stop();
 
@@ -41,6 +45,7 @@ class Generator {
   struct Worker {
     int cpu;
     int ksoftirqd;  // pid
+    UniqueFd misses;
     clockid_t clock;
     absl::Status status;
     std::atomic<bool> done = false;

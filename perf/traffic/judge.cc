@@ -77,7 +77,7 @@ absl::Status Judge::Check(const Bytes& frame) {
     return Wrong(absl::StrCat(frame.size(), " bytes, not ", size_));
   Freedom freedom;
   RETURN_IF_ERROR(CheckFreedom(frame, freedom));
-  const uint32_t number = testing::Get32(frame, layout_.payload);
+  const uint32_t number = NumberOf(frame);
   Ip source = AddressPlus(inner_.source, PERF_HOST(number));
   uint16_t port = PERF_PORT(number);
   if (nat_.kind == Nat::Kind::kNumbered) {

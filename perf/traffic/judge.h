@@ -34,6 +34,10 @@ class Judge {
   size_t frame_size() const { return size_; }
   // Errors: DataLoss that shows both frames.
   absl::Status Check(const Bytes& frame);
+  // Of the flow that a frame of the right size belongs to.
+  uint32_t NumberOf(const Bytes& frame) const {
+    return testing::Get32(frame, layout_.payload);
+  }
   size_t flows_seen() const { return flows_.size(); }
 
  private:

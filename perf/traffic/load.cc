@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -48,18 +49,19 @@ struct Reading {
   double time, cpu;
   uint64_t sent;
   perf_arrivals arrived;
+  std::optional<uint64_t> cache_misses;
 };
 
 Reading Read(const Rig& rig, const Generator& generator) {
-  return {Now(), generator.CpuSeconds(), rig.Sent(), rig.Arrived()};
+  return {Now(), generator.CpuSeconds(), rig.Sent(), rig.Arrived(),
+          generator.CacheMisses()};
 }
 
 absl::Status WarmUp(const LoadOptions& options, const Rig& rig) {
   constexpr double kLook = 0.05;
   const double begin = Now();
   RETURN_IF_ERROR(SleepUntil(begin + options.warm_up));
-  if (options.rig.order == PERF_ORDER_NEW) return absl::OkStatus();
-  while (rig.Sent() < options.rig.flows) {
+  while (options.all_flows && rig.Sent() < options.rig.flows) {
     if (Now() - begin > kWarmUpMax)
       return absl::DeadlineExceededError("warm-up: not every flow was sent");
     RETURN_IF_ERROR(SleepUntil(Now() + kLook));
@@ -77,14 +79,18 @@ nlohmann::json Results(const LoadOptions& options, const Reading& from,
   const uint64_t received =
       sinks ? to.arrived.packets - from.arrived.packets : sent;
   const auto cpus = static_cast<double>(options.rig.cpus.size());
-  return {{"pps", static_cast<double>(received) / seconds},
-          {"pps_cpu", static_cast<double>(received) / cpu * cpus},
-          {"seconds", seconds},
-          {"cpu_seconds", cpu},
-          {"sent", sent},
-          {"received", received},
-          {"lost", sent > received ? sent - received : 0},
-          {"others", to.arrived.others - from.arrived.others}};
+  nlohmann::json results = {
+      {"pps", static_cast<double>(received) / seconds},
+      {"pps_cpu", static_cast<double>(received) / cpu * cpus},
+      {"seconds", seconds},
+      {"cpu_seconds", cpu},
+      {"sent", sent},
+      {"received", received},
+      {"lost", sent > received ? sent - received : 0},
+      {"others", to.arrived.others - from.arrived.others}};
+  if (from.cache_misses && to.cache_misses)
+    results["cache_misses"] = *to.cache_misses - *from.cache_misses;
+  return results;
 }
 
 // Adds to `samples`.
@@ -103,13 +109,14 @@ absl::Status NothingArrived(const Rig& rig, const Judge& judge) {
 }
 
 absl::StatusOr<nlohmann::json> Measure(LoadOptions options) {
-  Judge judge = options.MakeJudge();
-  options.rig.frame = CompileFrame(options.in, options.inner);
+  const Scene& scene = options.scene;
+  Judge judge = scene.MakeJudge();
+  options.rig.frame = CompileFrame(scene.in, scene.inner);
   options.rig.frame_size = static_cast<uint32_t>(judge.frame_size());
   ASSIGN_OR_RETURN(const std::unique_ptr<Rig> rig, Rig::Open(options.rig));
   Generator generator({.program_fd = rig->source_fd(),
                        .netns = options.rig.source.netns,
-                       .frame = BuildSent(options.in, options.inner, 0),
+                       .frame = BuildSent(scene.in, scene.inner, 0),
                        .cpus = options.rig.cpus});
   RETURN_IF_ERROR(generator.Start());
   RETURN_IF_ERROR(WarmUp(options, *rig));

@@ -4,26 +4,18 @@
 #define RAMPART_PERF_TRAFFIC_LOAD_OPTIONS_H_
 
 #include <optional>
-#include <string>
-#include <vector>
 
-#include "perf/traffic/frames.h"
-#include "perf/traffic/judge.h"
 #include "perf/traffic/rig.h"
+#include "perf/traffic/scene.h"
 
 namespace rampart::perf {
 
 struct LoadOptions {
+  Scene scene;
   RigOptions rig;
-  Leg in, out;
-  Inner inner;
-  Nat nat;
-  bool same = false;  // what arrives is what was sent
-  int hops = 1;       // that take one from the TTL
   double warm_up = 0.3;
+  bool all_flows = false;  // warm up until each was sent
   double seconds = 1;
-
-  Judge MakeJudge() const;
 };
 
 // Prints help or mistakes itself and sets `exit_code` if there is nothing to
