@@ -216,6 +216,6 @@ tenants:
         held, before = self.flows(), -1
         while before < held < flows:
             self.load(options, *TRAFFIC[family], "--flows", flows, "--order",
-                      "sequence", "--rate", FILL_RATE)
+                      "sequence", "--all-flows", "--rate", FILL_RATE)
             before, held = held, self.flows()
         return held
