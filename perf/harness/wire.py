@@ -71,7 +71,7 @@ class Wire(netlab.Lab):
         if "--cpus" not in arguments:
             argv += ["--cpus", options.cpu]
         return tools.run_json([*argv, *arguments],
-                              90 + options.seconds + options.warm_up)
+                              330 + options.seconds + options.warm_up)
 
     def redirect(self):
         """Flags: a bare redirect from b to c, the least a gateway can do."""

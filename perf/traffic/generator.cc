@@ -121,8 +121,8 @@ absl::Status Generator::Stop() {
   return status;
 }
 
-// One test run makes its pages and waits for RCU at its end, 70 ms on an idle
-// machine; so there is but one.
+// A test run begins and ends with a wait for RCU, 70 ms on an idle machine; so
+// there is but one.
 void Generator::Run(Worker& worker) const {
   worker.status = EnterNetns(options_.netns);
   worker.status.Update(PinToCpu(worker.cpu));

@@ -20,7 +20,7 @@
 namespace rampart::perf {
 namespace {
 
-constexpr double kWarmUpMax = 60;  // seconds to send every flow once
+constexpr double kWarmUpMax = 300;  // seconds to send every flow once
 
 std::atomic<bool> interrupted = false;
 

@@ -3,6 +3,7 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <linux/if_link.h>
 #include <net/if.h>
 #include <sys/mman.h>
 
@@ -83,6 +84,9 @@ absl::StatusOr<std::unique_ptr<Rig>> Rig::Open(const RigOptions& options) {
     RETURN_IF_ERROR(InNetns(options.source.netns, [&] {
       return SetWay(rig->skeleton_->maps.perf_way_in, options.source.device);
     }));
+  if (options.cpus.size() > 1)
+    RETURN_IF_ERROR(
+        InNetns(options.source.netns, [&] { return rig->KeepSource(); }));
   RETURN_IF_ERROR(
       InNetns(options.sink.netns, [&] { return rig->AttachSink(); }));
   if (options.middle != Middle::kNone)
@@ -159,6 +163,17 @@ absl::Status Rig::SetPositions() const {
                           positions.data(), 0) != 0)
     return Error("perf_positions");
   return absl::OkStatus();
+}
+
+// A test run makes the kernel enter the program into its dispatcher of XDP
+// programs, and waits for that until no other test run is under way; unless the
+// program is there already, because it is attached to a device as well.
+absl::Status Rig::KeepSource() {
+  ASSIGN_OR_RETURN(const uint32_t index, DeviceIndex("lo"));
+  LIBBPF_OPTS(bpf_link_create_opts, options, .flags = XDP_FLAGS_SKB_MODE);
+  keep_.reset(
+      bpf_link_create(source_fd(), static_cast<int>(index), BPF_XDP, &options));
+  return keep_.valid() ? absl::OkStatus() : Error("XDP on lo");
 }
 
 absl::Status Rig::AttachMiddle() {

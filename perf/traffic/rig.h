@@ -11,6 +11,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "controller/base/unique_fd.h"
 #include "perf/traffic/load_abi.h"
 #include "tests/testing/bytes.h"
 
@@ -65,12 +66,14 @@ class Rig {
   absl::Status Load();
   absl::Status SetNumbers() const;
   absl::Status SetPositions() const;
+  absl::Status KeepSource();
   absl::Status AttachMiddle();
   absl::Status AttachSink();
 
   RigOptions options_;
   perf_load_bpf* skeleton_ = nullptr;
   std::vector<bpf_link*> links_;
+  UniqueFd keep_;  // of KeepSource()
   bool has_tc_ = false;
 };
 
