@@ -34,7 +34,7 @@ absl::Status Admission::OnPunt(const rp_punt& punt,
     deps_.drops.Count(RP_DROP_IP_TRUNCATED, bytes.size());
     return absl::OkStatus();
   }
-  const Arrival arrival{punt, *packet};
+  const Arrival arrival = ArrivalOf(punt, *packet);
   switch (punt.reason) {
     case RP_PUNT_MISS:
       return packet->is_v4() ? OnMiss<FlowV4>(arrival)
@@ -123,9 +123,8 @@ absl::Status Admission::Decide(const Arrival& arrival,
 Admission::Refusal Admission::CheckSource(const Arrival& arrival) const {
   const rp_punt& punt = arrival.punt;
   const FlowTuple& tuple = arrival.tuple();
-  const Snapshot::TunnelRef on_ramp = snapshot_->FindTunnel(punt.tunnel);
-  const Snapshot::VnetRef vnet = snapshot_->FindVnet(punt.realm);
-  if (on_ramp.tunnel == nullptr || on_ramp.tenant != vnet.tenant)
+  if (arrival.on_ramp.tunnel == nullptr ||
+      arrival.on_ramp.tenant != arrival.vnet.tenant)
     return {RP_DROP_VNI_REFUSED, false};
   if (tuple.source.address == tuple.destination.address)
     return {RP_DROP_SRC_MARTIAN, false};
@@ -176,11 +175,10 @@ Admission::Refusal Admission::CheckRoute(
 Admission::Refusal Admission::AskHooks(const Arrival& arrival,
                                        const Snapshot::RouteRef& route,
                                        std::string& rule) {
-  Decision decision = deps_.hooks.OnFlowStart(
-      {.tuple = arrival.tuple(),
-       .vnet = snapshot_->FindVnet(arrival.punt.realm),
-       .on_ramp = snapshot_->FindTunnel(arrival.punt.tunnel),
-       .route = route});
+  Decision decision = deps_.hooks.OnFlowStart({.tuple = arrival.tuple(),
+                                               .vnet = arrival.vnet,
+                                               .on_ramp = arrival.on_ramp,
+                                               .route = route});
   rule = std::move(decision.rule);
   switch (decision.action) {
     case Decision::Action::kAllow:
@@ -233,10 +231,9 @@ absl::StatusOr<FlowPlan> Admission::Plan(const Arrival& arrival,
                    .entropy = static_cast<uint16_t>(hash & RP_FLOW_ENTROPY)};
   NextHops& next_hops = deps_.next_hops;
   plan.on_ramp[kForward] = punt.tunnel;
-  ASSIGN_OR_RETURN(
-      plan.next_hop[kReverse],
-      next_hops.ToTunnel(*snapshot_->FindTunnel(punt.tunnel).tunnel, punt.realm,
-                         tuple.source.address, punt.peer));
+  ASSIGN_OR_RETURN(plan.next_hop[kReverse],
+                   next_hops.ToTunnel(*arrival.on_ramp.tunnel, punt.realm,
+                                      tuple.source.address, punt.peer));
   if (route.route->kind == Route::Kind::kInternet) {
     plan.reverse_realm = RP_REALM_UNDERLAY;
     plan.on_ramp[kReverse] = RP_TUNNEL_UNDERLAY;
@@ -318,7 +315,7 @@ absl::Status Admission::ServePending() {
     const std::optional<Packet> packet =
         ParsePacket(waiting.punt.realm, waiting.packet);
     RP_CHECK(packet.has_value());
-    const Arrival arrival{waiting.punt, *packet};
+    const Arrival arrival = ArrivalOf(waiting.punt, *packet);
     RETURN_IF_ERROR(packet->is_v4() ? Resume<FlowV4>(arrival, waiting)
                                     : Resume<FlowV6>(arrival, waiting));
   }

@@ -54,8 +54,14 @@ class Admission {
   struct Arrival {
     const rp_punt& punt;
     const Packet& packet;
+    Snapshot::TunnelRef on_ramp;  // null members: gone
+    Snapshot::VnetRef vnet;
     const FlowTuple& tuple() const { return packet.tuple; }
   };
+  Arrival ArrivalOf(const rp_punt& punt, const Packet& packet) const {
+    return {punt, packet, snapshot_->FindTunnel(punt.tunnel),
+            snapshot_->FindVnet(punt.realm)};
+  }
   // Why a packet does not go on; false if it does.
   struct Refusal {
     rp_outcome reason = RP_FORWARDED;

@@ -7,6 +7,7 @@
 namespace rampart {
 
 const Pending::Flow* Pending::Find(const FlowTuple& tuple) const {
+  if (size_ == 0) return nullptr;  // as nearly always: no hash
   const auto flow = flows_.find(tuple);
   return flow == flows_.end() ? nullptr : &flow->second;
 }

@@ -11,22 +11,29 @@
 
 namespace rampart {
 
-// A subset of 0 .. size - 1, a bit each; all are in it at first.
+// A subset of 0 .. size - 1, a bit each; all are in it at first. Members are
+// also counted by group, so that finding the nth is quick in large sets.
 class FreeSet {
  public:
   explicit FreeSet(uint32_t size)
-      : size_(size), count_(size), words_((size + 63) / 64, ~uint64_t{0}) {
+      : size_(size),
+        count_(size),
+        words_((size + 63) / 64, ~uint64_t{0}),
+        counts_((size + kGroup - 1) / kGroup, kGroup) {
     if (size % 64 != 0) words_.back() = (uint64_t{1} << size % 64) - 1;
+    if (size % kGroup != 0) counts_.back() = size % kGroup;
   }
 
   uint32_t count() const { return count_; }
   bool complete() const { return count_ == size_; }
 
   // Takes the nth smallest member out, nth < count(). With a uniform nth the
-  // choice is uniform at any fill, without retries. Cost: size / 64.
+  // choice is uniform at any fill, without retries. Cost: size / 512.
   uint32_t TakeNth(uint32_t nth) {
     RP_CHECK(nth < count_);
-    uint32_t at = 0;
+    uint32_t group = 0;
+    for (; nth >= counts_[group]; ++group) nth -= counts_[group];
+    uint32_t at = group * (kGroup / 64);
     for (uint32_t here; nth >= (here = std::popcount(words_[at])); ++at)
       nth -= here;
     uint64_t word = words_[at];
@@ -42,6 +49,7 @@ class FreeSet {
     const uint64_t bit = uint64_t{1} << number % 64;
     if ((words_[number / 64] & bit) == 0) return false;
     words_[number / 64] ^= bit;
+    --counts_[number / kGroup];
     --count_;
     return true;
   }
@@ -52,13 +60,17 @@ class FreeSet {
     const uint64_t bit = uint64_t{1} << number % 64;
     RP_CHECK((words_[number / 64] & bit) == 0);
     words_[number / 64] ^= bit;
+    ++counts_[number / kGroup];
     ++count_;
   }
 
  private:
+  static constexpr uint32_t kGroup = 512;  // numbers: a cache line of bits
+
   uint32_t size_;
   uint32_t count_;
   std::vector<uint64_t> words_;
+  std::vector<uint16_t> counts_;  // by group
 };
 
 }  // namespace rampart

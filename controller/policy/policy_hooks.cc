@@ -35,17 +35,18 @@ bool PortMatches(const std::vector<PortRange>& ranges, uint8_t protocol,
 
 bool Matches(const PolicyMatch& match, const FlowStart& start) {
   const FlowTuple& tuple = start.tuple;
-  if (!match.vnet.empty() && start.vnet.vnet->name != match.vnet) return false;
-  if (!match.tunnel.empty() && (start.on_ramp.tunnel == nullptr ||
-                                start.on_ramp.tunnel->name != match.tunnel))
-    return false;
+  // The cheapest first; names last.
   if (match.protocol && !ProtocolMatches(*match.protocol, tuple.protocol))
     return false;
-  return AddressMatches(match.sources, tuple.source.address) &&
-         AddressMatches(match.destinations, tuple.destination.address) &&
-         PortMatches(match.source_ports, tuple.protocol, tuple.source.port) &&
-         PortMatches(match.destination_ports, tuple.protocol,
-                     tuple.destination.port);
+  if (!PortMatches(match.destination_ports, tuple.protocol,
+                   tuple.destination.port) ||
+      !PortMatches(match.source_ports, tuple.protocol, tuple.source.port) ||
+      !AddressMatches(match.sources, tuple.source.address) ||
+      !AddressMatches(match.destinations, tuple.destination.address))
+    return false;
+  if (!match.vnet.empty() && start.vnet.vnet->name != match.vnet) return false;
+  return match.tunnel.empty() || (start.on_ramp.tunnel != nullptr &&
+                                  start.on_ramp.tunnel->name == match.tunnel);
 }
 
 Decision Decide(const PolicyRule& rule) {
