@@ -13,15 +13,15 @@ from harness.profile import MeasurementError
 from harness.wire import netlab
 
 BPFFS = "/sys/fs/bpf"
-# As perf_load has them by default: peer, edge, tenant's hosts, Internet, pool.
-PEER = {4: "192.0.2.10", 6: "2001:db8::10"}
+# As perf_load has them by default: edge, tenant's hosts, Internet, pool.
 EDGE = {4: "192.0.2.1", 6: "2001:db8::1"}
 HOSTS = {4: "10.64.0.0/10", 6: "fd00:64::/64"}
 INTERNET = {4: "198.51.100.10", 6: "2001:db8:100::10"}
 NEAR_INTERNET = {4: "198.51.100.1", 6: "2001:db8:100::1"}
 POOL = {4: "198.18.1.{}", 6: "2001:2:0:1::{:x}"}
 POOL_SIZE = 256
-# A host of perf_load has 16384 ports: exactly one block, three to an address.
+# A host of perf_load has 16384 ports: with one tenant exactly one block, three
+# to an address; else a tenant's part of them.
 PORTS = "16384-65535"
 BLOCK = 16384
 
@@ -35,15 +35,17 @@ TRAFFIC = {family: ["--encap", "gue-none", "--out", "plain", "--nat", "any",
 @dataclasses.dataclass
 class Settings:
     """capacity: directed entries of each family. idle: time-out of UDP flows.
-    cpu: where rampartd runs, None: anywhere."""
+    cpu: where rampartd runs, None: anywhere. tenants: all with the same
+    networks, each with a peer of its own; a power of two."""
     capacity: int = 1 << 22
     idle: str = "1h"
     cpu: int | None = None
+    tenants: int = 1
 
 
 class LiveEdge(wire.Wire):
-    """The wire and its edge. VNI 1001, GUE none over IPv4, everything allowed,
-    SNAT towards the Internet."""
+    """The wire and its edge. VNI 1001 and on, GUE none over IPv4, everything
+    allowed, SNAT towards the Internet."""
 
     def __init__(self, settings=None):
         super().__init__()
@@ -60,16 +62,20 @@ class LiveEdge(wire.Wire):
         self.mid.forward()
         self.mid.ip(*self._addresses())
 
+    def _addresses(self):
+        """Commands; all that the edge sends to is known and stays known."""
+        peers = [self._peer(i) for i in range(self.settings.tenants)]
+        for version, length in ((4, "24"), (6, "64 nodad")):
+            yield f"addr add {EDGE[version]}/{length} dev b"
+            yield f"addr add {NEAR_INTERNET[version]}/{length} dev c"
+        for device, neighbours in (("b", peers), ("c", INTERNET.values())):
+            for address in neighbours:
+                yield (f"neigh replace {address} lladdr {wire.PEER_MAC} nud "
+                       f"permanent dev {device}")
+
     @staticmethod
-    def _addresses():
-        for version, length in ((4, 24), (6, 64)):
-            nodad = " nodad" if version == 6 else ""
-            for device, address, neighbour in (
-                    ("b", EDGE, PEER), ("c", NEAR_INTERNET, INTERNET)):
-                yield (f"addr add {address[version]}/{length} dev {device}"
-                       f"{nodad}")
-                yield (f"neigh replace {neighbour[version]} lladdr "
-                       f"{wire.PEER_MAC} nud permanent dev {device}")
+    def _peer(tenant):
+        return f"192.0.2.{10 + tenant}"
 
     # --- configuration ---
 
@@ -85,25 +91,28 @@ gue: {{addresses: [{EDGE[4]}, "{EDGE[6]}"], port: 6080}}
 nat:
   timeouts: {{udp: {self.settings.idle}}}
   pools:
-    - {{name: default, ports: {PORTS}, block_size: {BLOCK},
+    - {{name: default, ports: {PORTS},
+       block_size: {BLOCK // self.settings.tenants},
        addresses: [{', '.join(pool)}]}}
 flows: {{capacity: {self.settings.capacity}}}
 api: {{socket: {self.dir}/api.sock}}
 state: sqlite://{self.dir}/state.db
 """
 
-    @staticmethod
-    def _resources():
+    def _resources(self):
+        return "tenants:\n" + "".join(
+            self._tenant(i) for i in range(self.settings.tenants))
+
+    def _tenant(self, number):
         hosts = "\n".join(f'      - {{vnet: main, cidr: "{cidr}", via: site}}'
                           for cidr in HOSTS.values())
         return f"""\
-tenants:
-  - name: acme
+  - name: tenant{number}
     vnets:
-      - {{name: main, vni: 1001, default: true}}
+      - {{name: main, vni: {1001 + number}, default: true}}
     tunnels:
       - {{name: site, type: gue, vnet: main,
-         peers: [{{remote: {PEER[4]}, auth: none}}]}}
+         peers: [{{remote: {self._peer(number)}, auth: none}}]}}
     routes:
 {hosts}
       - {{vnet: main, cidr: 0.0.0.0/0, via: internet, pool: default}}

@@ -58,7 +58,7 @@ class Wire(netlab.Lab):
             # What starts NAPI is a change of a device that is up.
             host.ethtool(device, "gro on")
 
-    def load(self, options, *arguments, source=True, sink=None):
+    def load(self, options, *arguments, source=True, sink=None, idle=False):
         """What perf_load measures on the way from a to d, or to `sink`, a
         host and a device. arguments: more flags. source=False: frames end
         where they are made."""
@@ -71,7 +71,7 @@ class Wire(netlab.Lab):
         if "--cpus" not in arguments:
             argv += ["--cpus", options.cpu]
         return tools.run_json([*argv, *arguments],
-                              330 + options.seconds + options.warm_up)
+                              330 + options.seconds + options.warm_up, idle)
 
     def redirect(self):
         """Flags: a bare redirect from b to c, the least a gateway can do."""

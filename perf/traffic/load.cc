@@ -112,6 +112,7 @@ absl::StatusOr<nlohmann::json> Measure(LoadOptions options) {
   const Scene& scene = options.scene;
   Judge judge = scene.MakeJudge();
   options.rig.frame = CompileFrame(scene.in, scene.inner);
+  options.rig.frame.peers = options.peers;
   options.rig.frame_size = static_cast<uint32_t>(judge.frame_size());
   ASSIGN_OR_RETURN(const std::unique_ptr<Rig> rig, Rig::Open(options.rig));
   Generator generator({.program_fd = rig->source_fd(),

@@ -45,7 +45,8 @@ struct perf_frame {
   __u32 number; /* in the payload, network order */
   __u32 outer_port;
   __u32 outer_check;
-  __u32 pad;
+  __u32 peers; /* that flows come from in turn, at successive addresses; over
+                  IPv4, profile none */
   __u8 header[PERF_HEADER_MAX];
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "perf/traffic/load_options.h"
 
+#include <cstdio>
 #include <map>
 #include <string>
 
@@ -40,6 +41,10 @@ void AddTraffic(CLI::App& app, LoadOptions& options) {
   app.add_flag("--all-flows", options.all_flows,
                "Warm up until each flow was sent");
   app.add_option("--seconds", options.seconds, "Window that is measured");
+  app.add_option("--peers", options.peers,
+                 "Peers at successive addresses that flows come from in turn; "
+                 "gue-none over IPv4")
+      ->check(CLI::Range(1, 64));
   app.add_option("--sample-every", rig.sample_every, "A power of two");
 }
 
@@ -59,6 +64,12 @@ std::optional<LoadOptions> ParseLoadOptions(int argc, char** argv,
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     exit_code = app.exit(e);
+    return std::nullopt;
+  }
+  const Leg& in = options.scene.in;
+  if (options.peers > 1 && (in.wrap != Wrap::kGueNone || !in.from.is_v4())) {
+    std::fprintf(stderr, "perf_load: --peers: gue-none over IPv4 only\n");
+    exit_code = 2;
     return std::nullopt;
   }
   options.rig.flows = options.scene.flows;

@@ -16,6 +16,7 @@ struct LoadOptions {
   double warm_up = 0.3;
   bool all_flows = false;  // warm up until each was sent
   double seconds = 1;
+  uint32_t peers = 1;  // that flows come from in turn
 };
 
 // Prints help or mistakes itself and sets `exit_code` if there is nothing to

@@ -103,6 +103,18 @@ static __always_inline bool too_early(struct perf_position* position) {
   return false;
 }
 
+/* The peer whose turn it is: its address, and the IPv4 header's checksum by RFC
+ * 1624, eqn. 3.
+ */
+static __always_inline void write_peer(void* data, __u32 number) {
+  enum { CHECK = ETH_HLEN + 10, LAST_BYTE = ETH_HLEN + 15 };
+  __u32 peer = cfg_frame.peers ? number % cfg_frame.peers : 0;
+  __u16 check = *(__u16*)(data + CHECK);
+
+  *(__u8*)(data + LAST_BYTE) += peer;
+  *(__u16*)(data + CHECK) = ~fold((__u16)~check + (__u64)bpf_htons(peer));
+}
+
 /* Writes the fields that the flow's number decides, and what sums them up. */
 static __always_inline void write_flow(void* data, __u32 number) {
   __u32 source = bpf_htonl(cfg_frame.first_source + PERF_HOST(number));
@@ -137,7 +149,7 @@ int perf_source(struct xdp_md* ctx) {
   void* data = (void*)(long)ctx->data;
   void* end = (void*)(long)ctx->data_end;
   struct perf_position* position;
-  __u32 zero = 0;
+  __u32 zero = 0, number;
 
   position = bpf_map_lookup_elem(&perf_positions, &zero);
   if (!position || data + cfg_frame.header_len > end) return XDP_ABORTED;
@@ -148,7 +160,9 @@ int perf_source(struct xdp_md* ctx) {
     *(__u64*)(data + i * 8) =
         *(const volatile __u64*)(cfg_frame.header + i * 8);
   }
-  write_flow(data, next_number(position));
+  number = next_number(position);
+  write_flow(data, number);
+  if (cfg_frame.peers > 1) write_peer(data, number);
   return cfg_send ? bpf_redirect_map(&perf_way_in, 0, 0) : XDP_DROP;
 }
 
