@@ -2,7 +2,8 @@
 // perf_chase: nanoseconds of one access to a cache line, the next one known
 // only when this one has come: what a flow entry costs that is not in the
 // cache. Like the data plane it writes to the line it has read. Memory is of
-// 4 KiB pages, as the kernel's maps are.
+// 4 KiB pages, as the kernel's maps are, or of huge ones, which shows how much
+// of it is translation of addresses.
 #include <sched.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -34,14 +35,15 @@ struct Options {
   uint64_t stride = 1;  // lines from one of these to the next
   uint64_t steps = 4000000;
   int cpu = 0;
+  bool huge = false;
 };
 
-absl::StatusOr<Line*> Allocate(uint64_t lines) {
+absl::StatusOr<Line*> Allocate(uint64_t lines, bool huge) {
   const size_t size = lines * sizeof(Line);
   void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return absl::ErrnoToStatus(errno, "perf_chase");
-  madvise(memory, size, MADV_NOHUGEPAGE);
+  madvise(memory, size, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
   return static_cast<Line*>(memory);
 }
 
@@ -76,7 +78,8 @@ Line* Walk(Line* line, uint64_t steps) {
 
 absl::Status Measure(const Options& options) {
   RETURN_IF_ERROR(PinToCpu(options.cpu));
-  ASSIGN_OR_RETURN(Line * memory, Allocate(options.span * options.stride));
+  ASSIGN_OR_RETURN(Line * memory,
+                   Allocate(options.span * options.stride, options.huge));
   Line* line = Walk(Link(memory, options), options.lines);
   const double start = CpuSeconds();
   line = Walk(line, options.steps);
@@ -102,6 +105,7 @@ int Main(int argc, char** argv) {
       ->check(CLI::Range(1, 64));
   app.add_option("--steps", options.steps);
   app.add_option("--cpu", options.cpu);
+  app.add_flag("--huge", options.huge, "Huge pages");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <net/if.h>
 #include <sched.h>
+#include <sys/resource.h>
 
 #include <cerrno>
 
@@ -34,6 +35,7 @@ absl::Status PinToCpu(int cpu) {
   CPU_SET(cpu, &set);
   if (sched_setaffinity(0, sizeof(set), &set) != 0)
     return absl::ErrnoToStatus(errno, absl::StrCat("CPU ", cpu));
+  setpriority(PRIO_PROCESS, 0, -20);  // of this thread; best effort
   return absl::OkStatus();
 }
 
