@@ -99,6 +99,27 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, RP_SEEN_MAX);
+	__type(key, __u32);
+	__type(value, struct rp_peer4_seen);
+} rp_peers4_seen SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, RP_SEEN_MAX);
+	__type(key, __u32);
+	__type(value, struct rp_peer6_seen);
+} rp_peers6_seen SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, RP_SEEN_MAX);
+	__type(key, __u32);
+	__type(value, struct rp_address_seen);
+} rp_addrs_seen SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, RP_VERIFIED_MAX);
 	__type(key, __u32);
 	__type(value, struct rp_verified);

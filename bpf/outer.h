@@ -16,6 +16,7 @@
 #include "bpf/gre.h"
 #include "bpf/gue.h"
 #include "bpf/packet.h"
+#include "bpf/ramps.h"
 
 struct rp_vlan {
 	__be16 tci;
@@ -63,28 +64,6 @@ static __always_inline __be16 parse_ethernet(struct xdp_md *ctx, struct rp_pkt *
 		pkt->l3 += sizeof(*vlan);
 	}
 	return ethertype;
-}
-
-/* enum rp_address_use of an address; 0 if it is none of ours. */
-static __always_inline __u32 address4_use(__be32 addr)
-{
-	struct rp_address_key key = {};
-	__u32 *use;
-
-	*(__be16 *)(key.addr + 10) = 0xffff;
-	*(__be32 *)(key.addr + 12) = addr;
-	use = bpf_map_lookup_elem(&rp_addresses, &key);
-	return use ? *use : 0;
-}
-
-static __always_inline __u32 address6_use(const void *addr)
-{
-	struct rp_address_key key;
-	__u32 *use;
-
-	__builtin_memcpy(key.addr, addr, sizeof(key.addr));
-	use = bpf_map_lookup_elem(&rp_addresses, &key);
-	return use ? *use : 0;
 }
 
 static __always_inline bool is_gue_port(const struct udphdr *udp)
@@ -158,7 +137,7 @@ static __always_inline enum rp_verdict outer4_gue(struct xdp_md *ctx, struct rp_
 						  const struct iphdr *ip)
 {
 	struct rp_peer4_key key = { .saddr = ip->saddr, .daddr = ip->daddr, .kind = RP_PEER_GUE };
-	const struct rp_peer *peer = bpf_map_lookup_elem(&rp_peers4, &key);
+	const struct rp_peer *peer = find_peer4(&key);
 
 	if (!peer)
 		return no_peer(pkt, address4_use(ip->daddr),
@@ -184,7 +163,7 @@ static __always_inline enum rp_verdict outer4_gre(struct xdp_md *ctx, struct rp_
 	RP_TRY(parse_gre(ctx, pkt, offset, &gre));
 	key.kind = gre.flags & RP_GRE_KEY ? RP_PEER_GRE_KEY : RP_PEER_GRE;
 	key.gre_key = gre.key;
-	peer = bpf_map_lookup_elem(&rp_peers4, &key);
+	peer = find_peer4(&key);
 	if (!peer)
 		return no_peer(pkt, use, address4_use(ip->saddr) & RP_ADDRESS_TUNNEL,
 			       gre.flags & RP_GRE_KEY ? RP_DROP_GRE_KEY : RP_DROP_NO_PEER);
@@ -205,8 +184,7 @@ static __always_inline enum rp_verdict outer4_fragment(struct xdp_md *ctx, struc
 
 	if (!(use & RP_ADDRESS_TUNNEL))
 		return nat_return(pkt, use);
-	if (ip->protocol == IPPROTO_GRE || bpf_map_lookup_elem(&rp_peers4, &key) ||
-	    (first && is_gue_port(udp)))
+	if (ip->protocol == IPPROTO_GRE || find_peer4(&key) || (first && is_gue_port(udp)))
 		return rp_drop(pkt, RP_DROP_OUTER_FRAGMENT);
 	return RP_PASS;
 }
@@ -260,7 +238,7 @@ static __always_inline enum rp_verdict outer6_gue(struct xdp_md *ctx, struct rp_
 
 	__builtin_memcpy(key.saddr, &ip->saddr, 16);
 	__builtin_memcpy(key.daddr, &ip->daddr, 16);
-	peer = bpf_map_lookup_elem(&rp_peers6, &key);
+	peer = find_peer6(&key);
 	if (!peer)
 		return no_peer(pkt, address6_use(&ip->daddr),
 			       address6_use(&ip->saddr) & RP_ADDRESS_TUNNEL, RP_DROP_NO_PEER);
@@ -285,7 +263,7 @@ static __always_inline enum rp_verdict outer6_gre(struct xdp_md *ctx, struct rp_
 	__builtin_memcpy(key.daddr, &ip->daddr, 16);
 	key.kind = gre.flags & RP_GRE_KEY ? RP_PEER_GRE_KEY : RP_PEER_GRE;
 	key.gre_key = gre.key;
-	peer = bpf_map_lookup_elem(&rp_peers6, &key);
+	peer = find_peer6(&key);
 	if (!peer)
 		return no_peer(pkt, RP_ADDRESS_TUNNEL, address6_use(&ip->saddr) & RP_ADDRESS_TUNNEL,
 			       gre.flags & RP_GRE_KEY ? RP_DROP_GRE_KEY : RP_DROP_NO_PEER);
@@ -303,7 +281,7 @@ static __always_inline enum rp_verdict outer6_extended(struct rp_pkt *pkt, const
 
 	__builtin_memcpy(key.saddr, &ip->saddr, 16);
 	__builtin_memcpy(key.daddr, &ip->daddr, 16);
-	if (use & RP_ADDRESS_TUNNEL && bpf_map_lookup_elem(&rp_peers6, &key))
+	if (use & RP_ADDRESS_TUNNEL && find_peer6(&key))
 		return rp_drop(pkt, next == IPPROTO_FRAGMENT ? RP_DROP_OUTER_FRAGMENT
 							     : RP_DROP_OUTER_EXT_HEADER);
 	return nat_return(pkt, use);

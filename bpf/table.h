@@ -8,6 +8,10 @@
 #define RP_TAG_ONES 0x0101010101010101ULL
 #define RP_TAG_HIGHS 0x8080808080808080ULL
 
+enum {
+	NO_SLOT = -1 /* behind the end of any table */
+};
+
 /* The high bit of every byte of `tags` that equals `tag`; of bytes above one
  * that does, perhaps too, which comparing keys finds out.
  */
@@ -38,77 +42,94 @@ static __always_inline bool has_key6(const struct rp_flow6 *entry, const struct 
 	       entry->flow.realm == key->realm && entry->flow.proto == key->proto;
 }
 
-/* The entries of one bucket whose tag fits: one, or rarely a few. */
-static __always_inline struct rp_flow4 *probe4(const struct rp_flow4_key *key, __u32 index,
-					       __u8 tag)
+/* Slot of the entry in one bucket. Its tag fits one entry, or rarely a few. */
+static __always_inline int probe4(const struct rp_flow4_key *key, __u32 index, __u8 tag)
 {
 	const struct rp_bucket *bucket = bpf_map_lookup_elem(&rp_flow_tags4, &index);
 
 	if (!bucket)
-		return NULL;
+		return NO_SLOT;
 	for (int word = 0; word < RP_BUCKET_TAGS / 8; word++) {
 		__u64 fits = equal_tags(bucket->tags[word], tag);
 
 		for (int i = 0; i < 8 && fits; i++, fits &= fits - 1) {
 			__u32 slot = index * RP_BUCKET_TAGS + word * 8 + lowest_tag(fits);
-			struct rp_flow4 *entry = bpf_map_lookup_elem(&rp_flows4, &slot);
+			const struct rp_flow4 *entry = bpf_map_lookup_elem(&rp_flows4, &slot);
 
 			if (entry && has_key4(entry, key))
-				return entry;
+				return slot;
 		}
 	}
-	return NULL;
+	return NO_SLOT;
 }
 
-static __always_inline struct rp_flow6 *probe6(const struct rp_flow6_key *key, __u32 index,
-					       __u8 tag)
+/* Slot of the entry with this key. */
+RP_GLOBAL int find_slot4(const struct rp_flow4_key *key)
 {
-	const struct rp_bucket *bucket = bpf_map_lookup_elem(&rp_flow_tags6, &index);
+	const struct rp_config *config = rp_config_here();
+	__u32 hash;
 
-	if (!bucket)
-		return NULL;
-	for (int word = 0; word < RP_BUCKET_TAGS / 8; word++) {
-		__u64 fits = equal_tags(bucket->tags[word], tag);
+	if (!key || !config)
+		return NO_SLOT;
+	hash = rp_hash_words(&config->flow_hash, (const __u32 *)key, sizeof(*key) / 4);
+	for (int level = 0; level < RP_LEVELS; level++) {
+		int slot = probe4(key, rp_bucket_of(&config->flow_hash, level, hash), rp_tag(hash));
 
-		for (int i = 0; i < 8 && fits; i++, fits &= fits - 1) {
-			__u32 slot = index * RP_BUCKET_TAGS + word * 8 + lowest_tag(fits);
-			struct rp_flow6 *entry = bpf_map_lookup_elem(&rp_flows6, &slot);
-
-			if (entry && has_key6(entry, key))
-				return entry;
-		}
+		if (slot != NO_SLOT)
+			return slot;
 	}
-	return NULL;
+	return probe4(key, rp_last_bucket_of(&config->flow_hash, hash), rp_tag(hash));
 }
 
 static __always_inline struct rp_flow4 *find4(const struct rp_flow4_key *key)
 {
+	__u32 slot = find_slot4(key);
+
+	return bpf_map_lookup_elem(&rp_flows4, &slot);
+}
+
+static __always_inline int probe6(const struct rp_flow6_key *key, __u32 index, __u8 tag)
+{
+	const struct rp_bucket *bucket = bpf_map_lookup_elem(&rp_flow_tags6, &index);
+
+	if (!bucket)
+		return NO_SLOT;
+	for (int word = 0; word < RP_BUCKET_TAGS / 8; word++) {
+		__u64 fits = equal_tags(bucket->tags[word], tag);
+
+		for (int i = 0; i < 8 && fits; i++, fits &= fits - 1) {
+			__u32 slot = index * RP_BUCKET_TAGS + word * 8 + lowest_tag(fits);
+			const struct rp_flow6 *entry = bpf_map_lookup_elem(&rp_flows6, &slot);
+
+			if (entry && has_key6(entry, key))
+				return slot;
+		}
+	}
+	return NO_SLOT;
+}
+
+RP_GLOBAL int find_slot6(const struct rp_flow6_key *key)
+{
 	const struct rp_config *config = rp_config_here();
-	struct rp_flow4 *entry;
 	__u32 hash;
 
-	if (!config)
-		return NULL;
+	if (!key || !config)
+		return NO_SLOT;
 	hash = rp_hash_words(&config->flow_hash, (const __u32 *)key, sizeof(*key) / 4);
-	entry = probe4(key, rp_bucket_one(hash, config->flow_hash.buckets), rp_tag(hash));
-	if (entry)
-		return entry;
-	return probe4(key, rp_bucket_two(hash, config->flow_hash.buckets), rp_tag(hash));
+	for (int level = 0; level < RP_LEVELS; level++) {
+		int slot = probe6(key, rp_bucket_of(&config->flow_hash, level, hash), rp_tag(hash));
+
+		if (slot != NO_SLOT)
+			return slot;
+	}
+	return probe6(key, rp_last_bucket_of(&config->flow_hash, hash), rp_tag(hash));
 }
 
 static __always_inline struct rp_flow6 *find6(const struct rp_flow6_key *key)
 {
-	const struct rp_config *config = rp_config_here();
-	struct rp_flow6 *entry;
-	__u32 hash;
+	__u32 slot = find_slot6(key);
 
-	if (!config)
-		return NULL;
-	hash = rp_hash_words(&config->flow_hash, (const __u32 *)key, sizeof(*key) / 4);
-	entry = probe6(key, rp_bucket_one(hash, config->flow_hash.buckets), rp_tag(hash));
-	if (entry)
-		return entry;
-	return probe6(key, rp_bucket_two(hash, config->flow_hash.buckets), rp_tag(hash));
+	return bpf_map_lookup_elem(&rp_flows6, &slot);
 }
 
 #endif /* RAMPART_BPF_TABLE_H_ */

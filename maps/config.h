@@ -14,10 +14,12 @@ struct rp_config {
 	__u64 store_id; /* state store whose tunnel ids the pinned maps hold */
 	__u32 punts_per_tick; /* per tenant */
 	__u32 epoch; /* configuration in force */
+	__u32 ramps; /* raised when peers or addresses have changed; never 0 */
+	__u32 pad2; /* zero */
 	__u32 timeouts[RP_TIMEOUT_COUNT]; /* ticks, by enum rp_timeout */
 	struct rp_flow_hash flow_hash; /* made with the pins, never changed */
 };
-RP_CHECK_ABI(rp_config, 168);
+RP_CHECK_ABI(rp_config, 200);
 
 /* Authentication epoch of profile mac: Unix seconds / 64; the receiver accepts
  * its own and both neighbours.

@@ -7,10 +7,12 @@
  * Each family has two arrays, mapped into the controller, which alone puts
  * entries in and takes them out, without system calls. rp_flow_tags4 is split
  * into buckets of 16 one-byte tags; entry i of rp_flows4 belongs to tag i, and
- * tag 0 means that the entry is free. A key has two buckets to be in (Azar,
- * Broder, Karlin, Upfal, Balanced Allocations, STOC 1994) and a tag, all from
- * one hash. So a look-up reads one or two words of tags, which mostly stay in
- * the cache, and one entry, which for IPv4 is one cache line.
+ * tag 0 means that the entry is free. Buckets are in levels, each four times
+ * the one before: a key has one bucket in each, two in the last (Azar, Broder,
+ * Karlin, Upfal, Balanced Allocations, STOC 1994), and goes into the first that
+ * has room. So few flows are close together in memory, however large the table
+ * is, and a look-up reads some words of tags, which mostly stay in the cache,
+ * and one entry, which for IPv4 is one cache line.
  *
  * An entry is complete before its tag is written. Its tag is cleared first when
  * it goes, and nothing else is put there before an RCU grace period is over:
@@ -145,6 +147,7 @@ RP_CHECK_ABI(rp_flow_note, 8);
 
 enum {
 	RP_BUCKET_TAGS = 16,
+	RP_LEVELS = 4,
 	RP_HASH_WORDS = 11, /* 32-bit words of the longest key */
 };
 
@@ -156,10 +159,10 @@ RP_CHECK_ABI(rp_bucket, 16);
 /* How keys are spread over buckets. */
 struct rp_flow_hash {
 	__u64 secret[RP_HASH_WORDS + 1]; /* random; never leaves this machine */
-	__u32 buckets; /* of each family */
-	__u32 pad; /* zero */
+	__u32 first[RP_LEVELS]; /* bucket of each level, in either family */
+	__u32 buckets[RP_LEVELS]; /* their number */
 };
-RP_CHECK_ABI(rp_flow_hash, 104);
+RP_CHECK_ABI(rp_flow_hash, 128);
 
 /* Multilinear hashing: no two keys, chosen by somebody who does not know the
  * secret, collide with a probability above 2^-32 (Lemire and Kaser, Strongly
@@ -177,15 +180,19 @@ static inline __attribute__((always_inline)) __u32 rp_hash_words(const struct rp
 	return (__u32)(sum >> 32);
 }
 
-/* The two buckets of a hash: they depend on each other as little as its bits do. */
-static inline __attribute__((always_inline)) __u32 rp_bucket_one(__u32 hash, __u32 buckets)
+static inline __attribute__((always_inline)) __u32 rp_bucket_of(const struct rp_flow_hash *table,
+								__u32 level, __u32 hash)
 {
-	return (__u32)((__u64)hash * buckets >> 32);
+	return table->first[level] + (__u32)((__u64)hash * table->buckets[level] >> 32);
 }
 
-static inline __attribute__((always_inline)) __u32 rp_bucket_two(__u32 hash, __u32 buckets)
+/* The other bucket in the last level: it depends on the first as little as the
+ * bits of the hash do on each other.
+ */
+static inline __attribute__((always_inline)) __u32
+rp_last_bucket_of(const struct rp_flow_hash *table, __u32 hash)
 {
-	return rp_bucket_one(hash * 0x9e3779b1u, buckets);
+	return rp_bucket_of(table, RP_LEVELS - 1, hash * 0x9e3779b1u);
 }
 
 static inline __attribute__((always_inline)) __u8 rp_tag(__u32 hash)

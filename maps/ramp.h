@@ -112,6 +112,36 @@ struct rp_peer {
 };
 RP_CHECK_ABI(rp_peer, 64);
 
+/* rp_peers4_seen, rp_peers6_seen, rp_addrs_seen: what rp_peers4, rp_peers6 and
+ * rp_addresses said on this CPU, by some bits of the address.
+ */
+enum {
+	RP_SEEN_MAX = 1024
+};
+
+struct rp_peer4_seen {
+	struct rp_peer4_key key;
+	__u32 generation; /* rp_config.ramps when it was found; 0: nothing is here */
+	__u32 pad; /* zero */
+	struct rp_peer peer;
+};
+RP_CHECK_ABI(rp_peer4_seen, 88);
+
+struct rp_peer6_seen {
+	struct rp_peer6_key key;
+	__u32 generation;
+	__u32 pad; /* zero */
+	struct rp_peer peer;
+};
+RP_CHECK_ABI(rp_peer6_seen, 112);
+
+struct rp_address_seen {
+	struct rp_address_key key;
+	__u32 generation;
+	__u32 use; /* enum rp_address_use; 0: the map has no such address */
+};
+RP_CHECK_ABI(rp_address_seen, 24);
+
 /* rp_verified: headers of profile mac that were found authentic on this CPU, by
  * the low bits of their MAC. A MAC covers nothing that changes from packet to
  * packet, so a peer's packets have the same one for an epoch.

@@ -13,9 +13,17 @@
 namespace rampart {
 namespace {
 
-// A key goes into its first bucket while that has fewer entries than this, so
-// that most look-ups need not read the second one.
-constexpr uint32_t kFewEntries = 11;
+// Below the last level, a bucket takes this many entries: the rest is for
+// those that come while others rest.
+constexpr int kFullEnough = 14;
+// A key goes into its first bucket of the last level while that has fewer
+// entries than this, so that most look-ups need not read the second one.
+constexpr int kFewEntries = 11;
+constexpr uint32_t kLast = RP_LEVELS - 1;
+
+uint32_t BucketsOf(const rp_flow_hash& hash) {
+  return hash.first[kLast] + hash.buckets[kLast];
+}
 
 void StoreAddress(__be32 from, __be32& to) { to = from; }
 void StoreAddress(const uint8_t (&from)[16], uint8_t (&to)[16]) {
@@ -45,7 +53,26 @@ K LoadKey(const V& entry) {
   return key;
 }
 
+// The lowest slot of a bucket that is not taken.
+std::optional<uint32_t> SlotIn(uint32_t bucket, uint32_t taken) {
+  const int free = std::countr_one(taken);
+  if (free >= RP_BUCKET_TAGS) return std::nullopt;
+  return bucket * RP_BUCKET_TAGS + static_cast<uint32_t>(free);
+}
+
 }  // namespace
+
+rp_flow_hash FlowLevels(uint32_t buckets) {
+  rp_flow_hash hash = {};
+  uint32_t size = std::max<uint32_t>(buckets / 64, 1);
+  for (uint32_t level = 0, first = 0; level < RP_LEVELS; ++level) {
+    hash.first[level] = first;
+    hash.buckets[level] = level < kLast ? size : buckets - first;
+    first += size;
+    size = level == 0 ? 3 * size : 4 * size;
+  }
+  return hash;
+}
 
 template <typename K, typename V>
 FlowTable<K, V>::FlowTable(SharedArray<rp_bucket> tags, SharedArray<V> entries,
@@ -58,7 +85,7 @@ FlowTable<K, V>::FlowTable(SharedArray<rp_bucket> tags, SharedArray<V> entries,
       hash_(hash),
       capacity_(capacity),
       grace_period_(grace_period),
-      resting_in_(hash.buckets) {}
+      resting_in_(BucketsOf(hash)) {}
 
 template <typename K, typename V>
 absl::StatusOr<std::unique_ptr<FlowTable<K, V>>> FlowTable<K, V>::Open(
@@ -67,13 +94,14 @@ absl::StatusOr<std::unique_ptr<FlowTable<K, V>>> FlowTable<K, V>::Open(
   ASSIGN_OR_RETURN(auto tags, SharedArray<rp_bucket>::Of(fds.tags));
   ASSIGN_OR_RETURN(auto entries, SharedArray<V>::Of(fds.entries));
   ASSIGN_OR_RETURN(auto notes, SharedArray<rp_flow_note>::Of(fds.notes));
-  const size_t slots = size_t{hash.buckets} * RP_BUCKET_TAGS;
-  if (slots == 0 || tags.size() != hash.buckets || entries.size() != slots ||
+  const uint32_t buckets = BucketsOf(hash);
+  const size_t slots = size_t{buckets} * RP_BUCKET_TAGS;
+  if (slots == 0 || tags.size() != buckets || entries.size() != slots ||
       notes.size() != slots)
     return absl::FailedPreconditionError(
-        absl::StrCat("flow table: ", hash.buckets, " buckets, but ",
-                     tags.size(), " sets of tags, ", entries.size(),
-                     " entries, ", notes.size(), " notes"));
+        absl::StrCat("flow table: ", buckets, " buckets, but ", tags.size(),
+                     " sets of tags, ", entries.size(), " entries, ",
+                     notes.size(), " notes"));
   std::unique_ptr<FlowTable> table(
       new FlowTable(std::move(tags), std::move(entries), std::move(notes), hash,
                     capacity, grace_period));
@@ -125,10 +153,12 @@ std::optional<uint32_t> FlowTable<K, V>::Probe(const K& key, uint32_t bucket,
 template <typename K, typename V>
 std::optional<uint32_t> FlowTable<K, V>::Find(const K& key) const {
   const uint32_t hash = HashOf(key);
-  const auto slot =
-      Probe(key, rp_bucket_one(hash, hash_.buckets), rp_tag(hash));
-  if (slot) return slot;
-  return Probe(key, rp_bucket_two(hash, hash_.buckets), rp_tag(hash));
+  for (uint32_t level = 0; level < RP_LEVELS; ++level) {
+    const auto slot =
+        Probe(key, rp_bucket_of(&hash_, level, hash), rp_tag(hash));
+    if (slot) return slot;
+  }
+  return Probe(key, rp_last_bucket_of(&hash_, hash), rp_tag(hash));
 }
 
 template <typename K, typename V>
@@ -149,19 +179,24 @@ uint32_t FlowTable<K, V>::Taken(uint32_t bucket) const {
 
 template <typename K, typename V>
 std::optional<uint32_t> FlowTable<K, V>::FreeSlot(uint32_t hash) const {
-  uint32_t bucket = rp_bucket_one(hash, hash_.buckets);
-  uint32_t taken = Taken(bucket);
-  if (std::popcount(taken) >= static_cast<int>(kFewEntries)) {
-    const uint32_t other = rp_bucket_two(hash, hash_.buckets);
-    const uint32_t other_taken = Taken(other);
-    if (std::popcount(other_taken) < std::popcount(taken)) {
-      bucket = other;
-      taken = other_taken;
-    }
+  for (uint32_t level = 0; level < kLast; ++level) {
+    const uint32_t bucket = rp_bucket_of(&hash_, level, hash);
+    const uint32_t taken = Taken(bucket);
+    if (std::popcount(taken) < kFullEnough) return SlotIn(bucket, taken);
   }
-  const int free = std::countr_one(taken);
-  if (free >= RP_BUCKET_TAGS) return std::nullopt;
-  return bucket * RP_BUCKET_TAGS + static_cast<uint32_t>(free);
+  return FreeSlotInLast(hash);
+}
+
+template <typename K, typename V>
+std::optional<uint32_t> FlowTable<K, V>::FreeSlotInLast(uint32_t hash) const {
+  const uint32_t bucket = rp_bucket_of(&hash_, kLast, hash);
+  const uint32_t taken = Taken(bucket);
+  if (std::popcount(taken) < kFewEntries) return SlotIn(bucket, taken);
+  const uint32_t other = rp_last_bucket_of(&hash_, hash);
+  const uint32_t other_taken = Taken(other);
+  return std::popcount(other_taken) < std::popcount(taken)
+             ? SlotIn(other, other_taken)
+             : SlotIn(bucket, taken);
 }
 
 template <typename K, typename V>

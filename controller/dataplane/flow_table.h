@@ -20,13 +20,16 @@
 namespace rampart {
 
 // Buckets that `capacity` entries need: at three quarters full, practically no
-// key finds both its buckets full (simulated: none below 0.80).
+// key finds all its buckets full (simulated: none below 0.80).
 constexpr uint32_t FlowBuckets(uint32_t capacity) {
   constexpr uint32_t kMin = 64;  // few buckets fill unevenly
   constexpr uint32_t kTypical = RP_BUCKET_TAGS * 3 / 4;
   const uint32_t buckets = (capacity + kTypical - 1) / kTypical;
   return buckets < kMin ? kMin : buckets;
 }
+
+// Spreads that many buckets over the levels. The secret is the caller's.
+rp_flow_hash FlowLevels(uint32_t buckets);
 
 // K is rp_flow4_key or rp_flow6_key, V the entry. One writer, not thread-safe;
 // the data plane reads and counts at the same time. A slot is an index of an
@@ -89,9 +92,11 @@ class FlowTable {
   void SetTag(uint32_t slot, uint8_t tag);
   std::optional<uint32_t> Probe(const K& key, uint32_t bucket,
                                 uint8_t tag) const;
-  // A free slot of the bucket with fewer entries, or of the first while it has
-  // few.
+  // A free slot in the first level whose bucket has room.
   std::optional<uint32_t> FreeSlot(uint32_t hash) const;
+  // The same in the last level: in the bucket with fewer entries, or in the
+  // first while it has few.
+  std::optional<uint32_t> FreeSlotInLast(uint32_t hash) const;
   uint32_t Taken(uint32_t bucket) const;
 
   SharedArray<rp_bucket> tags_;

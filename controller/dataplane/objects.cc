@@ -133,7 +133,7 @@ absl::Status WriteConfig(const Skeleton& skeleton, uint32_t buckets,
   rp_config config = {};
   config.layout = RP_LAYOUT_VERSION;
   config.store_id = store_id;
-  config.flow_hash.buckets = buckets;
+  config.flow_hash = FlowLevels(buckets);
   if (getrandom(config.flow_hash.secret, sizeof(config.flow_hash.secret), 0) !=
       sizeof(config.flow_hash.secret)) {
     return absl::ErrnoToStatus(errno, "flow table: random secret");

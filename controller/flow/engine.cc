@@ -128,7 +128,10 @@ absl::Status EngineImpl::SyncRamps() {
   RETURN_IF_ERROR(SyncMap(maps.addresses, snapshot_->Addresses()));
   RETURN_IF_ERROR(SyncMap(maps.grants, snapshot_->Grants()));
   RETURN_IF_ERROR(SyncMap(maps.peers4, snapshot_->Peers4()));
-  return SyncMap(maps.peers6, snapshot_->Peers6());
+  RETURN_IF_ERROR(SyncMap(maps.peers6, snapshot_->Peers6()));
+  // Last: what a CPU remembers from before does not count any more.
+  config_.ramps = std::max(config_.ramps + 1, 1u);
+  return maps.config.Put(0, config_);
 }
 
 absl::Status EngineImpl::SyncLocals() {

@@ -270,6 +270,7 @@ void PutPeerEntry(const Programs& programs, const Tunnel& t,
     key.kind = static_cast<uint8_t>(kind);
     programs.Put("rp_peers6", key, peer);
   }
+  programs.ForgetRamps();
 }
 
 Flow Flow::Reversed() const {

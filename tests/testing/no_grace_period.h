@@ -3,6 +3,7 @@
 #ifndef RAMPART_TESTS_TESTING_NO_GRACE_PERIOD_H_
 #define RAMPART_TESTS_TESTING_NO_GRACE_PERIOD_H_
 
+#include "controller/dataplane/flow_table.h"
 #include "controller/dataplane/grace_period.h"
 #include "maps/flow.h"
 
@@ -17,11 +18,10 @@ class NoGracePeriod final : public GracePeriod {
 
 // The same secret every time: tests are to be repeatable.
 inline rp_flow_hash TestFlowHash(uint32_t buckets) {
-  rp_flow_hash hash = {};
+  rp_flow_hash hash = FlowLevels(buckets);
   uint64_t state = 1;
   for (auto& secret : hash.secret)
     secret = state = state * 6364136223846793005u + 1442695040888963407u;
-  hash.buckets = buckets;
   return hash;
 }
 

@@ -14,6 +14,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "maps/config.h"
 #include "maps/ramp.h"
 #include "rampart.skel.h"
 
@@ -92,6 +93,12 @@ absl::Status Programs::OpenFlowTables(uint32_t flows) {
   flows4_ = *std::move(table4);
   flows6_ = *std::move(table6);
   return absl::OkStatus();
+}
+
+void Programs::ForgetRamps() const {
+  auto config = Get<rp_config>("rp_config", uint32_t{0});
+  config.ramps = ++ramps_;
+  Put("rp_config", uint32_t{0}, config);
 }
 
 void Programs::ClearFlows() const {

@@ -73,6 +73,8 @@ class Programs {
   FlowTable4& flows4() const { return *flows4_; }
   FlowTable6& flows6() const { return *flows6_; }
   void ClearFlows() const;
+  // To be called after every change of peers and addresses.
+  void ForgetRamps() const;
   // What rp_config must hold for these tables.
   const rp_flow_hash& flow_hash() const { return flow_hash_; }
   // Opens or closes the way to the controller for queue 0 of every slot.
@@ -108,6 +110,7 @@ class Programs {
   rp_flow_hash flow_hash_ = {};
   std::unique_ptr<FlowTable4> flows4_;
   std::unique_ptr<FlowTable6> flows6_;
+  mutable uint32_t ramps_ = 0;  // generation
   std::map<Slot, int> program_fds_;
   UniqueFd socket_;
 };

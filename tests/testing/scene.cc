@@ -55,6 +55,7 @@ void Reset(const Programs& programs) {
 void SetConfig(const Programs& programs, rp_config config) {
   config.flow_hash = programs.flow_hash();
   programs.Put("rp_config", uint32_t{0}, config);
+  programs.ForgetRamps();
 }
 
 rp_config DefaultConfig() {
@@ -80,6 +81,7 @@ void AddAddress(const Programs& programs, const Ip& address, uint32_t use) {
   rp_address_key key = {};
   address.CopyTo16(key.addr);
   programs.Put("rp_addresses", key, use);
+  programs.ForgetRamps();
 }
 
 void Grant(const Programs& programs, uint32_t tunnel, uint32_t realm) {

@@ -58,8 +58,9 @@ class FlowTableTest : public ::testing::Test {
   void MakeMaps(uint32_t capacity) {
     capacity_ = capacity;
     hash_ = TestFlowHash(FlowBuckets(capacity));
-    const uint32_t slots = hash_.buckets * RP_BUCKET_TAGS;
-    tags_ = Array(sizeof(rp_bucket), hash_.buckets);
+    const uint32_t buckets = FlowBuckets(capacity);
+    const uint32_t slots = buckets * RP_BUCKET_TAGS;
+    tags_ = Array(sizeof(rp_bucket), buckets);
     entries_ = Array(sizeof(V), slots);
     notes_ = Array(sizeof(rp_flow_note), slots);
   }
@@ -222,7 +223,7 @@ TYPED_TEST(FlowTableTest, AnotherWriterFindsWhatIsThere) {
 
 TYPED_TEST(FlowTableTest, MapsOfOtherSizesAreRefused) {
   this->MakeMaps(1000);
-  this->hash_.buckets += 1;
+  this->hash_.buckets[RP_LEVELS - 1] += 1;
   EXPECT_EQ(this->Open().status().code(),
             absl::StatusCode::kFailedPrecondition);
   this->MakeMaps(1000);

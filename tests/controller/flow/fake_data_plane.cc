@@ -64,11 +64,11 @@ std::optional<FakeKernel> FakeKernel::Make(uint32_t flow_capacity) {
 }
 
 bool FakeKernel::MakeFlowMaps(size_t entry_size) {
-  const uint32_t slots = hash_.buckets * RP_BUCKET_TAGS;
-  const std::pair<size_t, uint32_t> shapes[] = {
-      {sizeof(rp_bucket), hash_.buckets},
-      {entry_size, slots},
-      {sizeof(rp_flow_note), slots}};
+  const uint32_t buckets = FlowBuckets(capacity_);
+  const uint32_t slots = buckets * RP_BUCKET_TAGS;
+  const std::pair<size_t, uint32_t> shapes[] = {{sizeof(rp_bucket), buckets},
+                                                {entry_size, slots},
+                                                {sizeof(rp_flow_note), slots}};
   LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_MMAPABLE);
   for (const auto& [size, entries] : shapes) {
     const int fd =
