@@ -28,18 +28,18 @@ struct rp_hit {
 	struct rp_flow6 *v6;
 };
 
-static __always_inline bool find_flow4(const struct rp_flow4_key *key, struct rp_hit *hit)
+static __always_inline bool hit_flow4(__u32 slot, struct rp_hit *hit)
 {
-	hit->v4 = find4(key);
+	hit->v4 = bpf_map_lookup_elem(&rp_flows4, &slot);
 	hit->v6 = NULL;
 	hit->flow = hit->v4 ? &hit->v4->flow : NULL;
 	return hit->v4;
 }
 
-static __always_inline bool find_flow6(const struct rp_flow6_key *key, struct rp_hit *hit)
+static __always_inline bool hit_flow6(__u32 slot, struct rp_hit *hit)
 {
 	hit->v4 = NULL;
-	hit->v6 = find6(key);
+	hit->v6 = bpf_map_lookup_elem(&rp_flows6, &slot);
 	hit->flow = hit->v6 ? &hit->v6->flow : NULL;
 	return hit->v6;
 }
@@ -62,7 +62,7 @@ static __always_inline bool find_flow(struct xdp_md *ctx, const struct rp_pkt *p
 			return false;
 		key.saddr = ip->saddr;
 		key.daddr = ip->daddr;
-		return find_flow4(&key, hit);
+		return hit_flow4(slot_of4(&key), hit);
 	} else {
 		const struct ipv6hdr *ip = rp_at(ctx, pkt->l3, sizeof(*ip));
 		struct rp_flow6_key key = {
@@ -76,7 +76,7 @@ static __always_inline bool find_flow(struct xdp_md *ctx, const struct rp_pkt *p
 			return false;
 		__builtin_memcpy(key.saddr, &ip->saddr, 16);
 		__builtin_memcpy(key.daddr, &ip->daddr, 16);
-		return find_flow6(&key, hit);
+		return hit_flow6(slot_of6(&key), hit);
 	}
 }
 
@@ -87,6 +87,7 @@ static __noinline struct rp_flow *reverse4(const struct rp_flow4 *entry, __u32 p
 {
 	struct rp_flow4_key key = {};
 	struct rp_flow4 *reverse;
+	__u32 slot;
 
 	if (!entry)
 		return NULL;
@@ -96,7 +97,8 @@ static __noinline struct rp_flow *reverse4(const struct rp_flow4 *entry, __u32 p
 	key.sport = entry->dport;
 	key.dport = entry->sport;
 	key.proto = proto;
-	reverse = find4(&key);
+	slot = find_slot4(&key);
+	reverse = bpf_map_lookup_elem(&rp_flows4, &slot);
 	return reverse ? &reverse->flow : NULL;
 }
 
@@ -104,6 +106,7 @@ static __noinline struct rp_flow *reverse6(const struct rp_flow6 *entry, __u32 p
 {
 	struct rp_flow6_key key = {};
 	struct rp_flow6 *reverse;
+	__u32 slot;
 
 	if (!entry)
 		return NULL;
@@ -113,7 +116,8 @@ static __noinline struct rp_flow *reverse6(const struct rp_flow6 *entry, __u32 p
 	key.sport = entry->dport;
 	key.dport = entry->sport;
 	key.proto = proto;
-	reverse = find6(&key);
+	slot = find_slot6(&key);
+	reverse = bpf_map_lookup_elem(&rp_flows6, &slot);
 	return reverse ? &reverse->flow : NULL;
 }
 

@@ -128,7 +128,7 @@ static __always_inline bool find_error4(struct xdp_md *ctx, struct rp_pkt *pkt,
 	key.dport = quote->sport;
 	key.proto = quote->proto;
 	pkt->reason = RP_DROP_ICMP_NO_FLOW;
-	return find_flow4(&key, hit);
+	return hit_flow4(find_slot4(&key), hit);
 }
 
 static __always_inline bool find_error6(struct xdp_md *ctx, struct rp_pkt *pkt,
@@ -153,7 +153,7 @@ static __always_inline bool find_error6(struct xdp_md *ctx, struct rp_pkt *pkt,
 	key.dport = quote->sport;
 	key.proto = quote->proto;
 	pkt->reason = RP_DROP_ICMP_NO_FLOW;
-	return find_flow6(&key, hit);
+	return hit_flow6(find_slot6(&key), hit);
 }
 
 /* The error comes from the far end of the quoted packet, or from a router on

@@ -41,55 +41,108 @@ static __always_inline __u32 ramps_now(void)
 		(seen)->generation = (now);                                                        \
 	} while (0)
 
-static __always_inline const struct rp_peer *find_peer4(const struct rp_peer4_key *key)
+static __always_inline __u32 seen_peer4(const struct rp_peer4_key *key)
 {
-	__u32 index = seen_index(key->saddr ^ key->gre_key);
-	struct rp_peer4_seen *seen = bpf_map_lookup_elem(&rp_peers4_seen, &index);
+	return seen_index(key->saddr ^ key->gre_key);
+}
+
+static __always_inline __u32 seen_peer6(const struct rp_peer6_key *key)
+{
+	return seen_index(mix16((const __u32 *)key->saddr) ^ key->gre_key);
+}
+
+/* Whether there is such a peer; if so, it is in its place then. */
+RP_GLOBAL int remember_peer4(const struct rp_peer4_key *peer_key)
+{
+	struct rp_peer4_key key;
+	struct rp_peer4_seen *seen;
 	__u32 now = ramps_now();
 	const struct rp_peer *peer;
+	__u32 index;
 
-	if (seen && seen->generation == now && seen->key.saddr == key->saddr &&
-	    seen->key.daddr == key->daddr && seen->key.gre_key == key->gre_key &&
-	    seen->key.kind == key->kind)
-		return &seen->peer;
-	peer = bpf_map_lookup_elem(&rp_peers4, key);
-	if (peer && seen)
-		RP_REMEMBER(seen, (seen->key = *key, seen->peer = *peer), now);
-	return peer;
+	if (!peer_key)
+		return false;
+	key = *peer_key; /* Linux 6.1 takes no key from a function's argument */
+	index = seen_peer4(&key);
+	seen = bpf_map_lookup_elem(&rp_peers4_seen, &index);
+	peer = bpf_map_lookup_elem(&rp_peers4, &key);
+	if (!peer || !seen)
+		return false;
+	RP_REMEMBER(seen, (seen->key = key, seen->peer = *peer), now);
+	return true;
+}
+
+RP_GLOBAL int remember_peer6(const struct rp_peer6_key *peer_key)
+{
+	struct rp_peer6_key key;
+	struct rp_peer6_seen *seen;
+	__u32 now = ramps_now();
+	const struct rp_peer *peer;
+	__u32 index;
+
+	if (!peer_key)
+		return false;
+	key = *peer_key; /* Linux 6.1 takes no key from a function's argument */
+	index = seen_peer6(&key);
+	seen = bpf_map_lookup_elem(&rp_peers6_seen, &index);
+	peer = bpf_map_lookup_elem(&rp_peers6, &key);
+	if (!peer || !seen)
+		return false;
+	RP_REMEMBER(seen, (seen->key = key, seen->peer = *peer), now);
+	return true;
+}
+
+/* NULL if there is no such peer. */
+static __always_inline const struct rp_peer *find_peer4(const struct rp_peer4_key *key)
+{
+	__u32 index = seen_peer4(key);
+	const struct rp_peer4_seen *seen = bpf_map_lookup_elem(&rp_peers4_seen, &index);
+
+	if (!seen)
+		return NULL;
+	if ((seen->generation != ramps_now() || seen->key.saddr != key->saddr ||
+	     seen->key.daddr != key->daddr || seen->key.gre_key != key->gre_key ||
+	     seen->key.kind != key->kind) &&
+	    !remember_peer4(key))
+		return NULL;
+	return &seen->peer;
 }
 
 static __always_inline const struct rp_peer *find_peer6(const struct rp_peer6_key *key)
 {
-	__u32 index = seen_index(mix16((const __u32 *)key->saddr) ^ key->gre_key);
-	struct rp_peer6_seen *seen = bpf_map_lookup_elem(&rp_peers6_seen, &index);
-	__u32 now = ramps_now();
-	const struct rp_peer *peer;
+	__u32 index = seen_peer6(key);
+	const struct rp_peer6_seen *seen = bpf_map_lookup_elem(&rp_peers6_seen, &index);
 
-	if (seen && seen->generation == now && same16(seen->key.saddr, key->saddr) &&
-	    same16(seen->key.daddr, key->daddr) && seen->key.gre_key == key->gre_key &&
-	    seen->key.kind == key->kind)
-		return &seen->peer;
-	peer = bpf_map_lookup_elem(&rp_peers6, key);
-	if (peer && seen)
-		RP_REMEMBER(seen, (seen->key = *key, seen->peer = *peer), now);
-	return peer;
+	if (!seen)
+		return NULL;
+	if ((seen->generation != ramps_now() || !same16(seen->key.saddr, key->saddr) ||
+	     !same16(seen->key.daddr, key->daddr) || seen->key.gre_key != key->gre_key ||
+	     seen->key.kind != key->kind) &&
+	    !remember_peer6(key))
+		return NULL;
+	return &seen->peer;
 }
 
 /* enum rp_address_use of an address; 0 if it is none of ours. */
-static __always_inline __u32 address_use(const struct rp_address_key *key)
+RP_GLOBAL int address_use(const struct rp_address_key *address)
 {
-	__u32 index = seen_index(mix16((const __u32 *)key->addr));
-	struct rp_address_seen *seen = bpf_map_lookup_elem(&rp_addrs_seen, &index);
+	struct rp_address_seen *seen;
+	struct rp_address_key key;
 	__u32 now = ramps_now();
 	const __u32 *found;
-	__u32 use;
+	__u32 index, use;
 
-	if (seen && seen->generation == now && same16(seen->key.addr, key->addr))
+	if (!address)
+		return 0;
+	key = *address; /* Linux 6.1 takes no key from a function's argument */
+	index = seen_index(mix16((const __u32 *)key.addr));
+	seen = bpf_map_lookup_elem(&rp_addrs_seen, &index);
+	if (seen && seen->generation == now && same16(seen->key.addr, key.addr))
 		return seen->use;
-	found = bpf_map_lookup_elem(&rp_addresses, key);
+	found = bpf_map_lookup_elem(&rp_addresses, &key);
 	use = found ? *found : 0;
 	if (seen)
-		RP_REMEMBER(seen, (seen->key = *key, seen->use = use), now);
+		RP_REMEMBER(seen, (seen->key = key, seen->use = use), now);
 	return use;
 }
 

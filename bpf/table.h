@@ -63,8 +63,10 @@ static __always_inline int probe4(const struct rp_flow4_key *key, __u32 index, _
 	return NO_SLOT;
 }
 
-/* Slot of the entry with this key. */
-RP_GLOBAL int find_slot4(const struct rp_flow4_key *key)
+/* Slot of the entry with this key. A packet's own look-up is in line; all others
+ * share a function that the verifier checks once.
+ */
+static __always_inline int slot_of4(const struct rp_flow4_key *key)
 {
 	const struct rp_config *config = rp_config_here();
 	__u32 hash;
@@ -72,6 +74,7 @@ RP_GLOBAL int find_slot4(const struct rp_flow4_key *key)
 	if (!key || !config)
 		return NO_SLOT;
 	hash = rp_hash_words(&config->flow_hash, (const __u32 *)key, sizeof(*key) / 4);
+#pragma unroll
 	for (int level = 0; level < RP_LEVELS; level++) {
 		int slot = probe4(key, rp_bucket_of(&config->flow_hash, level, hash), rp_tag(hash));
 
@@ -81,11 +84,9 @@ RP_GLOBAL int find_slot4(const struct rp_flow4_key *key)
 	return probe4(key, rp_last_bucket_of(&config->flow_hash, hash), rp_tag(hash));
 }
 
-static __always_inline struct rp_flow4 *find4(const struct rp_flow4_key *key)
+RP_GLOBAL int find_slot4(const struct rp_flow4_key *key)
 {
-	__u32 slot = find_slot4(key);
-
-	return bpf_map_lookup_elem(&rp_flows4, &slot);
+	return slot_of4(key);
 }
 
 static __always_inline int probe6(const struct rp_flow6_key *key, __u32 index, __u8 tag)
@@ -108,7 +109,7 @@ static __always_inline int probe6(const struct rp_flow6_key *key, __u32 index, _
 	return NO_SLOT;
 }
 
-RP_GLOBAL int find_slot6(const struct rp_flow6_key *key)
+static __always_inline int slot_of6(const struct rp_flow6_key *key)
 {
 	const struct rp_config *config = rp_config_here();
 	__u32 hash;
@@ -116,6 +117,7 @@ RP_GLOBAL int find_slot6(const struct rp_flow6_key *key)
 	if (!key || !config)
 		return NO_SLOT;
 	hash = rp_hash_words(&config->flow_hash, (const __u32 *)key, sizeof(*key) / 4);
+#pragma unroll
 	for (int level = 0; level < RP_LEVELS; level++) {
 		int slot = probe6(key, rp_bucket_of(&config->flow_hash, level, hash), rp_tag(hash));
 
@@ -125,11 +127,9 @@ RP_GLOBAL int find_slot6(const struct rp_flow6_key *key)
 	return probe6(key, rp_last_bucket_of(&config->flow_hash, hash), rp_tag(hash));
 }
 
-static __always_inline struct rp_flow6 *find6(const struct rp_flow6_key *key)
+RP_GLOBAL int find_slot6(const struct rp_flow6_key *key)
 {
-	__u32 slot = find_slot6(key);
-
-	return bpf_map_lookup_elem(&rp_flows6, &slot);
+	return slot_of6(key);
 }
 
 #endif /* RAMPART_BPF_TABLE_H_ */
