@@ -101,10 +101,7 @@ class KernelDataPlane final : public DataPlane {
   std::vector<AttachedDevice> devices() const override;
   absl::Status OpenPuntPath(std::string_view name) override;
   int punt_fd() const override { return xsks_->fd(); }
-  absl::StatusOr<int> ReadPunts(
-      int budget,
-      absl::FunctionRef<void(const rp_punt&, absl::Span<const uint8_t>)> handle)
-      override {
+  absl::StatusOr<int> ReadPunts(int budget, PuntHandler handle) override {
     return xsks_->Read(budget, handle);
   }
   absl::Status Inject(uint32_t realm, uint32_t tunnel,

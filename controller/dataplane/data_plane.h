@@ -62,6 +62,11 @@ struct DeviceCounters {
 
 class DataPlane {
  public:
+  struct Punt {
+    rp_punt record;
+    absl::Span<const uint8_t> packet;  // from the IP header on
+  };
+  using PuntHandler = absl::FunctionRef<void(absl::Span<const Punt>)>;
   struct Options {
     std::string edge;
     std::string bpffs = "/sys/fs/bpf";  // pins go to <bpffs>/rampart/<edge>
@@ -97,12 +102,9 @@ class DataPlane {
   virtual absl::Status OpenPuntPath(std::string_view name) = 0;
   // Readable when punts wait: one epoll descriptor over all sockets.
   virtual int punt_fd() const = 0;
-  // Calls `handle` for up to `budget` punts (record, IP packet; the bytes are
-  // valid during the call). Returns the number handled.
-  virtual absl::StatusOr<int> ReadPunts(
-      int budget,
-      absl::FunctionRef<void(const rp_punt&, absl::Span<const uint8_t>)>
-          handle) = 0;
+  // Hands out up to `budget` punts, some at a time; the bytes are valid during
+  // the call. Returns their number.
+  virtual absl::StatusOr<int> ReadPunts(int budget, PuntHandler handle) = 0;
   // Takes an IP packet on in `realm` as if it had come through `tunnel`.
   virtual absl::Status Inject(uint32_t realm, uint32_t tunnel,
                               absl::Span<const uint8_t> packet) = 0;

@@ -215,6 +215,25 @@ absl::StatusOr<uint32_t> FlowTable<K, V>::Insert(const K& key, V value,
 }
 
 template <typename K, typename V>
+void FlowTable<K, V>::PrefetchTags(const K& key) const {
+  const uint32_t hash = HashOf(key);
+  for (uint32_t level = 0; level <= kLast; ++level)
+    __builtin_prefetch(tags_.at(rp_bucket_of(&hash_, level, hash)));
+  __builtin_prefetch(tags_.at(rp_last_bucket_of(&hash_, hash)));
+}
+
+template <typename K, typename V>
+std::optional<uint32_t> FlowTable<K, V>::PrefetchSlot(const K& key) const {
+  const auto slot = FreeSlot(HashOf(key));
+  if (!slot) return slot;
+  const auto* entry = reinterpret_cast<const char*>(entries_.at(*slot));
+  for (size_t at = 0; at < sizeof(V); at += 64)
+    __builtin_prefetch(entry + at, 1);
+  __builtin_prefetch(notes_.at(*slot), 1);
+  return slot;
+}
+
+template <typename K, typename V>
 void FlowTable<K, V>::Remove(uint32_t slot) {
   RP_CHECK(IsUsed(slot));
   SetTag(slot, 0);

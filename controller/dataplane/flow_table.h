@@ -69,6 +69,10 @@ class FlowTable {
   // ResourceExhausted if the table is full.
   absl::StatusOr<uint32_t> Insert(const K& key, V value,
                                   const rp_flow_note& note = {});
+  // Have memory ready: the first for Find(), the second, some time later, for
+  // Insert(), which would take the slot that it returns.
+  void PrefetchTags(const K& key) const;
+  std::optional<uint32_t> PrefetchSlot(const K& key) const;
   // It can no longer be found, but may be in use for a grace period.
   void Remove(uint32_t slot);
   // Where packets of this entry leave, from now on.

@@ -19,6 +19,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -34,7 +35,6 @@ namespace {
 
 constexpr uint32_t kFrameSize = 4096;
 constexpr uint32_t kBatch = 64;  // frames of one socket before the next's turn
-constexpr uint32_t kAhead = 4;   // frames asked of memory before their turn
 // The kernel lets go of a queue a grace period after its last socket closed,
 // which a predecessor that was just killed may have to wait for.
 constexpr absl::Duration kBusyDeadline = absl::Seconds(2);
@@ -82,9 +82,7 @@ class XskSet::Socket {
 
   uint32_t slot() const { return slot_; }
   int fd() const { return xsk_socket__fd(socket_.get()); }
-  int Read(int budget,
-           absl::FunctionRef<void(const rp_punt&, absl::Span<const uint8_t>)>
-               handle);
+  int Read(int budget, DataPlane::PuntHandler handle);
 
  private:
   absl::Status MakeMemory(const std::string& device, int queue,
@@ -98,10 +96,8 @@ class XskSet::Socket {
     __builtin_prefetch(frame);
     __builtin_prefetch(frame + 64);
   }
-  void Deliver(
-      const xdp_desc& frame,
-      absl::FunctionRef<void(const rp_punt&, absl::Span<const uint8_t>)> handle)
-      const;
+  // Nothing if the frame is not a punt.
+  std::optional<DataPlane::Punt> PuntOf(const xdp_desc& frame) const;
 
   uint32_t slot_ = 0;
   xsk_ring_prod fill_ = {};
@@ -180,40 +176,41 @@ void XskSet::Socket::FillAll(uint32_t frames) {
   xsk_ring_prod__submit(&fill_, frames);
 }
 
-int XskSet::Socket::Read(
-    int budget,
-    absl::FunctionRef<void(const rp_punt&, absl::Span<const uint8_t>)> handle) {
+int XskSet::Socket::Read(int budget, DataPlane::PuntHandler handle) {
   uint32_t first = 0;
   const uint32_t count = xsk_ring_cons__peek(
       &receive_, std::min(kBatch, static_cast<uint32_t>(budget)), &first);
   if (count == 0) return 0;
+  for (uint32_t i = 0; i < count; ++i) Prefetch(first + i);
   uint32_t fill = 0;
   RP_CHECK(xsk_ring_prod__reserve(&fill_, count, &fill) == count);
+  std::vector<DataPlane::Punt> punts;
+  punts.reserve(count);
   for (uint32_t i = 0; i < count; ++i) {
-    if (i + kAhead < count) Prefetch(first + i + kAhead);
     const xdp_desc& frame = *xsk_ring_cons__rx_desc(&receive_, first + i);
-    Deliver(frame, handle);
+    if (const auto punt = PuntOf(frame)) punts.push_back(*punt);
     *xsk_ring_prod__fill_addr(&fill_, fill + i) = frame.addr;
   }
+  handle(punts);
   xsk_ring_cons__release(&receive_, count);
   xsk_ring_prod__submit(&fill_, count);
   return static_cast<int>(count);
 }
 
-void XskSet::Socket::Deliver(
-    const xdp_desc& frame,
-    absl::FunctionRef<void(const rp_punt&, absl::Span<const uint8_t>)> handle)
-    const {
+std::optional<DataPlane::Punt> XskSet::Socket::PuntOf(
+    const xdp_desc& frame) const {
   const size_t size = memory_.get_deleter().size;
   if (frame.addr > size || frame.len > size - frame.addr ||
       frame.len < sizeof(rp_punt)) {
-    return;
+    return std::nullopt;
   }
   const uint8_t* bytes = memory_.get() + frame.addr;
-  rp_punt record;
-  std::memcpy(&record, bytes, sizeof(record));
-  if (record.length > frame.len - sizeof(record)) return;
-  handle(record, absl::MakeConstSpan(bytes + sizeof(record), record.length));
+  DataPlane::Punt punt;
+  std::memcpy(&punt.record, bytes, sizeof(punt.record));
+  if (punt.record.length > frame.len - sizeof(punt.record)) return std::nullopt;
+  punt.packet =
+      absl::MakeConstSpan(bytes + sizeof(punt.record), punt.record.length);
+  return punt;
 }
 
 absl::StatusOr<std::unique_ptr<XskSet>> XskSet::Open(int xsks_map) {
@@ -272,9 +269,7 @@ int XskSet::Count(uint32_t slot) const {
       [slot](const auto& socket) { return socket->slot() == slot; }));
 }
 
-int XskSet::Read(
-    int budget,
-    absl::FunctionRef<void(const rp_punt&, absl::Span<const uint8_t>)> handle) {
+int XskSet::Read(int budget, DataPlane::PuntHandler handle) {
   int total = 0;
   size_t idle = 0;  // sockets in a row that had nothing
   while (total < budget && idle < sockets_.size()) {

@@ -8,12 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/types/span.h"
 #include "controller/base/unique_fd.h"
-#include "maps/punt.h"
+#include "controller/dataplane/data_plane.h"
 
 namespace rampart {
 
@@ -33,12 +31,10 @@ class XskSet {
 
   // One epoll descriptor over all sockets.
   int fd() const { return epoll_.get(); }
-  // Calls `handle` for up to `budget` punts, turn by turn over the sockets.
-  // Frames that are not a punt record and its packet are dropped. Costs no
-  // system call while there are punts.
-  int Read(int budget,
-           absl::FunctionRef<void(const rp_punt&, absl::Span<const uint8_t>)>
-               handle);
+  // Hands out up to `budget` punts, turn by turn over the sockets. Frames that
+  // are not a punt record and its packet are dropped. Costs no system call
+  // while there are punts.
+  int Read(int budget, DataPlane::PuntHandler handle);
 
  private:
   class Socket;

@@ -27,21 +27,41 @@ void Admission::Use(const Snapshot* snapshot, NatAllocator* nat) {
   nat_ = nat;
 }
 
-absl::Status Admission::OnPunt(const rp_punt& punt,
-                               absl::Span<const uint8_t> bytes) {
-  const std::optional<Packet> packet = ParsePacket(punt.realm, bytes);
-  if (!packet) {
-    deps_.drops.Count(RP_DROP_IP_TRUNCATED, bytes.size());
-    return absl::OkStatus();
+absl::Status Admission::OnPunts(absl::Span<const DataPlane::Punt> punts) {
+  std::vector<Arrival> arrivals;
+  arrivals.reserve(punts.size());
+  packets_.clear();
+  packets_.reserve(punts.size());  // arrivals point into it
+  for (const DataPlane::Punt& punt : punts) {
+    const std::optional<Packet> packet =
+        ParsePacket(punt.record.realm, punt.packet);
+    if (!packet) {
+      deps_.drops.Count(RP_DROP_IP_TRUNCATED, punt.packet.size());
+      continue;
+    }
+    packets_.push_back(*packet);
+    arrivals.push_back(ArrivalOf(punt.record, packets_.back()));
+    if (packet->is_v4())
+      deps_.flows.PrefetchTags<FlowV4>(KeyOf<FlowV4>(packet->tuple));
+    else
+      deps_.flows.PrefetchTags<FlowV6>(KeyOf<FlowV6>(packet->tuple));
   }
-  const Arrival arrival = ArrivalOf(punt, *packet);
-  switch (punt.reason) {
+  absl::Status status;
+  for (const Arrival& arrival : arrivals) status.Update(OnPunt(arrival));
+  status.Update(InstallDecided<FlowV4>());
+  status.Update(InstallDecided<FlowV6>());
+  deps_.flows.ReleasePorts();
+  return status;
+}
+
+absl::Status Admission::OnPunt(const Arrival& arrival) {
+  switch (arrival.punt.reason) {
     case RP_PUNT_MISS:
-      return packet->is_v4() ? OnMiss<FlowV4>(arrival)
-                             : OnMiss<FlowV6>(arrival);
+      return arrival.packet.is_v4() ? OnMiss<FlowV4>(arrival)
+                                    : OnMiss<FlowV6>(arrival);
     case RP_PUNT_TTL:
-      if (IsForRouter(arrival) && packet->IsEchoRequest())
-        deps_.replies.SendEchoReply(punt, *packet);
+      if (IsForRouter(arrival) && arrival.packet.IsEchoRequest())
+        deps_.replies.SendEchoReply(arrival.punt, arrival.packet);
       else
         Tell(arrival, RP_DROP_TTL, IcmpError::kTimeExceeded);
       return absl::OkStatus();
@@ -90,9 +110,7 @@ absl::Status Admission::OnMiss(const Arrival& arrival) {
     Wait(arrival, flow->next_hop, flow->rule);
     return absl::OkStatus();
   }
-  const absl::Status status = Decide<F>(arrival, nullptr);
-  deps_.flows.ReleasePorts();
-  return status;
+  return Decide<F>(arrival, nullptr);
 }
 
 template <typename F>
@@ -204,8 +222,10 @@ absl::Status Admission::Admit(const Arrival& arrival,
       return absl::OkStatus();
     }
   }
-  if (route.route->kind != Route::Kind::kInternet)
-    return Install<F>(arrival, *plan, rule, std::nullopt);
+  if (route.route->kind != Route::Kind::kInternet) {
+    decided<F>().push_back({arrival, CompileFlow<F>(*plan), rule});
+    return absl::OkStatus();
+  }
   const NatAllocator::Request request = {
       .pool = route.route->pool,
       .subscriber = {plan->tuple.realm, plan->tuple.source.address},
@@ -216,7 +236,10 @@ absl::Status Admission::Admit(const Arrival& arrival,
   if (!outside.ok()) return Refuse<F>(arrival, {ReasonOf(outside.status())});
   plan->source = *outside;
   plan->snat = true;
-  return Install<F>(arrival, *plan, rule, request);
+  decided<F>().push_back(
+      {arrival, CompileFlow<F>(*plan), rule, request, *outside});
+  deps_.flows.PrefetchTags<F>(decided<F>().back().pair.key[kReverse]);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<FlowPlan> Admission::Plan(const Arrival& arrival,
@@ -251,16 +274,25 @@ absl::StatusOr<FlowPlan> Admission::Plan(const Arrival& arrival,
 }
 
 template <typename F>
-absl::Status Admission::Install(
-    const Arrival& arrival, const FlowPlan& plan, const std::string& rule,
-    const std::optional<NatAllocator::Request>& request) {
+absl::Status Admission::InstallDecided() {
+  for (const Decided<F>& flow : decided<F>())
+    deps_.flows.PrefetchSlots<F>(flow.pair);
+  absl::Status status;
+  for (const Decided<F>& flow : decided<F>()) status.Update(Install<F>(flow));
+  decided<F>().clear();
+  return status;
+}
+
+template <typename F>
+absl::Status Admission::Install(const Decided<F>& decided) {
+  const Arrival& arrival = decided.arrival;
   const absl::StatusOr<rp_outcome> outcome =
-      Write(CompileFlow<F>(plan), rule, arrival.packet.IsSyn());
+      Write(decided.pair, decided.rule, arrival.packet.IsSyn());
   if (outcome.ok() && *outcome == RP_FORWARDED) {
     Inject(arrival);
     return absl::OkStatus();
   }
-  if (request) nat_->Release(*request, plan.source);
+  if (decided.request) nat_->Release(*decided.request, decided.outside);
   if (!outcome.ok()) return outcome.status();
   if (*outcome == RP_PUNTED)
     Rejoin(arrival);
@@ -333,8 +365,8 @@ absl::Status Admission::Resume(const Arrival& arrival,
     return absl::OkStatus();
   }
   const bool current = waiting.epoch == snapshot_->epoch();
-  const absl::Status status =
-      Decide<F>(arrival, current ? &waiting.rule : nullptr);
+  absl::Status status = Decide<F>(arrival, current ? &waiting.rule : nullptr);
+  status.Update(InstallDecided<F>());
   deps_.flows.ReleasePorts();
   return status;
 }

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <tuple>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -41,9 +43,10 @@ class Admission {
 
   void Use(const Snapshot* snapshot, NatAllocator* nat);
 
-  // One punted packet. Errors are the kernel's and concern the whole
-  // controller; whatever is wrong with the packet is counted.
-  absl::Status OnPunt(const rp_punt& punt, absl::Span<const uint8_t> bytes);
+  // Punted packets. All are decided about before the first flow is written, so
+  // that memory has time to come. Errors are the kernel's and concern the whole
+  // controller; whatever is wrong with a packet is counted.
+  absl::Status OnPunts(absl::Span<const DataPlane::Punt> punts);
   // Lets go the packets whose next hop is resolved now, and drops those that
   // have waited too long.
   absl::Status ServePending();
@@ -62,6 +65,15 @@ class Admission {
     return {punt, packet, snapshot_->FindTunnel(punt.tunnel),
             snapshot_->FindVnet(punt.realm)};
   }
+  // A flow that is allowed, with its first packet: to be written.
+  template <typename F>
+  struct Decided {
+    Arrival arrival;
+    FlowPair<F> pair;
+    std::string rule;
+    std::optional<NatAllocator::Request> request;  // the NAT port's
+    Endpoint outside;
+  };
   // Why a packet does not go on; false if it does.
   struct Refusal {
     rp_outcome reason = RP_FORWARDED;
@@ -70,6 +82,7 @@ class Admission {
     explicit operator bool() const { return reason != RP_FORWARDED; }
   };
 
+  absl::Status OnPunt(const Arrival& arrival);
   // The sender is told why its packet cannot go on.
   void Tell(const Arrival& arrival, rp_outcome reason, IcmpError error);
   template <typename F>
@@ -91,9 +104,14 @@ class Admission {
   absl::StatusOr<FlowPlan> Plan(const Arrival& arrival,
                                 const Snapshot::RouteRef& route);
   template <typename F>
-  absl::Status Install(const Arrival& arrival, const FlowPlan& plan,
-                       const std::string& rule,
-                       const std::optional<NatAllocator::Request>& request);
+  std::vector<Decided<F>>& decided() {
+    return std::get<std::vector<Decided<F>>>(decided_);
+  }
+  // Writes all that is decided, and lets the packets go.
+  template <typename F>
+  absl::Status InstallDecided();
+  template <typename F>
+  absl::Status Install(const Decided<F>& decided);
   // Writes the pair, over entries that are over if need be. RP_FORWARDED if
   // it is written, RP_PUNTED if this tuple is a live flow's already.
   template <typename F>
@@ -118,6 +136,10 @@ class Admission {
   const Snapshot* snapshot_ = nullptr;
   NatAllocator* nat_ = nullptr;
   Pending pending_;
+  // Of the punts in hand.
+  std::vector<Packet> packets_;
+  std::tuple<std::vector<Decided<FlowV4>>, std::vector<Decided<FlowV6>>>
+      decided_;
 };
 
 }  // namespace rampart

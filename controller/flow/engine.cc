@@ -189,8 +189,8 @@ absl::StatusOr<int> EngineImpl::ProcessPunts(int budget) {
   flows_.Reclaim();
   absl::Status status;
   const absl::StatusOr<int> handled = deps_.data_plane.ReadPunts(
-      budget, [&](const rp_punt& punt, absl::Span<const uint8_t> packet) {
-        status.Update(admission_.OnPunt(punt, packet));
+      budget, [&](absl::Span<const DataPlane::Punt> punts) {
+        status.Update(admission_.OnPunts(punts));
       });
   if (!handled.ok()) return handled.status();
   punts_ += *handled;

@@ -64,6 +64,19 @@ class Flows {
   template <typename F>
   bool IsFresh(const typename F::Key& key) const;
 
+  // Have memory ready: the first for Knows() and Install(), the second, some
+  // time later, for Install().
+  template <typename F>
+  void PrefetchTags(const typename F::Key& key) const {
+    family<F>().table.PrefetchTags(key);
+  }
+  template <typename F>
+  void PrefetchSlots(const FlowPair<F>& pair) const {
+    family<F>().table.PrefetchSlot(pair.key[kReverse]);
+    const auto slot = family<F>().table.PrefetchSlot(pair.key[kForward]);
+    if (slot) __builtin_prefetch(&family<F>().rules[*slot], 1);
+  }
+
   // Writes both entries, the reverse one first: whoever finds the forward
   // entry finds both. Undone on error. Errors: AlreadyExists if either key is
   // taken, ResourceExhausted if the table is full.

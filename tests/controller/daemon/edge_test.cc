@@ -61,11 +61,7 @@ class FakeDataPlane : public DataPlane {
     return absl::OkStatus();
   }
   int punt_fd() const override { return -1; }
-  absl::StatusOr<int> ReadPunts(
-      int, absl::FunctionRef<void(const rp_punt&, absl::Span<const uint8_t>)>)
-      override {
-    return 0;
-  }
+  absl::StatusOr<int> ReadPunts(int, PuntHandler) override { return 0; }
   absl::Status Inject(uint32_t, uint32_t, absl::Span<const uint8_t>) override {
     return absl::OkStatus();
   }

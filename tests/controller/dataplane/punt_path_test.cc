@@ -47,9 +47,11 @@ class PuntPathTest : public DataPlaneTest {
   }
 
   int ReadOnce(int budget, std::vector<Punt>& punts) const {
-    const auto read = edge_->ReadPunts(
-        budget, [&](const rp_punt& record, absl::Span<const uint8_t> ip) {
-          punts.push_back({record, {ip.begin(), ip.end()}});
+    const auto read =
+        edge_->ReadPunts(budget, [&](absl::Span<const DataPlane::Punt> batch) {
+          for (const DataPlane::Punt& punt : batch)
+            punts.push_back(
+                {punt.record, {punt.packet.begin(), punt.packet.end()}});
         });
     EXPECT_TRUE(read.ok()) << read.status();
     EXPECT_LE(*read, budget);

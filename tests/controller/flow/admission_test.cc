@@ -49,6 +49,29 @@ TEST_P(AdmissionTest, TheFirstPacketGoesOnAsItCame) {
   EXPECT_EQ(plane->injected[0].packet, BuildPacket(spec));
 }
 
+TEST_P(AdmissionTest, PacketsThatComeTogetherMakeOneFlowAndKeepTheirOrder) {
+  const PacketSpec spec = Udp(net.fra, net.internet);
+  PacketSpec second = spec;
+  second.payload = 17;
+  const PacketSpec other = Udp(net.fra, net.internet, 4321);
+  for (const PacketSpec& packet : {spec, other, second}) {
+    rp_punt punt = {};
+    punt.reason = RP_PUNT_MISS;
+    punt.realm = kVnet;
+    punt.tunnel = kFra;
+    plane->punts.emplace_back(punt, BuildPacket(packet));
+  }
+  ASSERT_EQ(engine->ProcessPunts(64).value(), 3);
+  EXPECT_THAT(AllFlows(), SizeIs(2));
+  std::vector<Bytes> packets;
+  for (const auto& injected : plane->injected)
+    packets.push_back(injected.packet);
+  EXPECT_THAT(packets, ElementsAre(BuildPacket(spec), BuildPacket(other),
+                                   BuildPacket(second)));
+  engine->ForEachNatSession(
+      [](const NatSession& session) { EXPECT_EQ(session.flows, 1u); });
+}
+
 TEST_P(AdmissionTest, AFlowToTheInternetHasASourceFromThePool) {
   for (const PacketSpec& spec :
        {Udp(net.fra, net.internet), Tcp(net.fra, net.internet),

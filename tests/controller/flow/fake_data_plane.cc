@@ -108,16 +108,14 @@ Maps FakeKernel::OpenMaps() const {
           .slow_drops = Open<uint32_t, rp_counter>(fds_[8])};
 }
 
-absl::StatusOr<int> FakeDataPlane::ReadPunts(
-    int budget,
-    absl::FunctionRef<void(const rp_punt&, absl::Span<const uint8_t>)> handle) {
-  int handled = 0;
-  for (; handled < budget && !punts.empty(); ++handled) {
-    const auto [punt, packet] = std::move(punts.front());
-    punts.pop_front();
-    handle(punt, packet);
-  }
-  return handled;
+absl::StatusOr<int> FakeDataPlane::ReadPunts(int budget, PuntHandler handle) {
+  std::vector<Punt> batch;
+  for (const auto& [record, packet] : punts)
+    if (batch.size() < static_cast<size_t>(budget))
+      batch.push_back({record, packet});
+  handle(batch);
+  punts.erase(punts.begin(), punts.begin() + static_cast<int>(batch.size()));
+  return static_cast<int>(batch.size());
 }
 
 absl::Status FakeDataPlane::Inject(uint32_t realm, uint32_t tunnel,

@@ -63,10 +63,7 @@ class FakeDataPlane final : public DataPlane {
     return absl::OkStatus();
   }
   int punt_fd() const override { return -1; }
-  absl::StatusOr<int> ReadPunts(
-      int budget,
-      absl::FunctionRef<void(const rp_punt&, absl::Span<const uint8_t>)> handle)
-      override;
+  absl::StatusOr<int> ReadPunts(int budget, PuntHandler handle) override;
   absl::Status Inject(uint32_t realm, uint32_t tunnel,
                       absl::Span<const uint8_t> packet) override;
   absl::Status Send(uint32_t next_hop,
