@@ -162,15 +162,13 @@ static __always_inline bool is_verified(const struct rp_verified *seen,
 					__u8 outer_family, const struct gue_mac_header *gue)
 {
 	const __u64 *head = (const __u64 *)gue;
-	const __u64 *addresses = ip + (outer_family == 4 ? 12 : 8);
 
 	if (seen->mac != gue->mac || seen->head[0] != head[0] || seen->head[1] != head[1] ||
-	    seen->k0 != key->k0 || seen->k1 != key->k1 || seen->family != outer_family ||
-	    seen->addresses[0] != addresses[0])
+	    seen->k0 != key->k0 || seen->k1 != key->k1 || seen->family != outer_family)
 		return false;
-	return outer_family == 4 ||
-	       (seen->addresses[1] == addresses[1] && seen->addresses[2] == addresses[2] &&
-		seen->addresses[3] == addresses[3]);
+	if (outer_family == 4)
+		return seen->addresses[0] == *(const __u64 *)(ip + 12);
+	return same16(&seen->addresses[0], ip + 8) && same16(&seen->addresses[2], ip + 24);
 }
 
 /* Per-CPU, so no atomics; whoever interrupts this finds no MAC. */
@@ -179,7 +177,6 @@ static __always_inline void note_verified(struct rp_verified *seen, const struct
 					  const struct gue_mac_header *gue)
 {
 	const __u64 *head = (const __u64 *)gue;
-	const __u64 *addresses = ip + (outer_family == 4 ? 12 : 8);
 
 	seen->mac = 0;
 	barrier();
@@ -188,8 +185,10 @@ static __always_inline void note_verified(struct rp_verified *seen, const struct
 	seen->k0 = key->k0;
 	seen->k1 = key->k1;
 	seen->family = outer_family;
-	for (int i = 0; i < (outer_family == 4 ? 1 : 4); i++)
-		seen->addresses[i] = addresses[i];
+	if (outer_family == 4)
+		seen->addresses[0] = *(const __u64 *)(ip + 12);
+	else
+		__builtin_memcpy(seen->addresses, ip + 8, sizeof(seen->addresses));
 	barrier();
 	seen->mac = gue->mac;
 }
