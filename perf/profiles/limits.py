@@ -3,34 +3,32 @@
 redirected by XDP programs that do nothing else."""
 
 from harness.profile import Profile
-from harness.wire import BareRedirect, WireContender, checked
+from harness.wire import BareRedirect, WireContender
 
 
 class _Empty(WireContender):
     """Frames that end in the program that makes them."""
 
-    def measure(self):
-        return checked(self.wire.load(self.options, *self.arguments,
-                                      source=False))
+    def traffic(self):
+        return self.wire.load(self.options, *self.arguments, source=False)
 
 
 class _Drop(WireContender):
     """Frames that end on the first device."""
 
-    def measure(self):
-        return checked(self.wire.load(
-            self.options, "--same", *self.arguments,
-            sink=(self.wire.mid, "b")))
+    def traffic(self):
+        return self.wire.load(self.options, "--same", *self.arguments,
+                              sink=(self.wire.mid, "b"))
 
 
 class _Reflect(WireContender):
     """Frames that XDP_TX sends back to where they come from."""
 
-    def measure(self):
-        return checked(self.wire.load(
+    def traffic(self):
+        return self.wire.load(
             self.options, "--middle", "reflect", "--middle-netns",
             self.wire.mid.netns, "--middle-in", "b", "--same",
-            *self.arguments, sink=(self.wire.gen, "a")))
+            *self.arguments, sink=(self.wire.gen, "a"))
 
 
 class Limits(Profile):

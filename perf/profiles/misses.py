@@ -2,15 +2,18 @@
 """Why more flows cost more: what a packet costs with few and with many flows,
 against what the cache lines that it touches cost.
 
-A packet of an established flow touches, apart from what all packets share, its
-bucket of tags and its entry (maps/flow.h). The address of the entry is known
-when the tag has come, and nothing can be done before the entry has: two
-accesses, one after the other. What one costs is measured in the same round, by
-as many lines, spread as widely, on pages of the same size (perf_chase). So
+A packet of an established flow touches, apart from what all packets share, a
+bucket of tags in each level of the table up to the one its flow is in, and its
+entry (maps/flow.h). Nothing can be done before these have come, and where the
+entry is is known when the last tag has. What one such access costs is measured
+in the same round, by as many lines, spread as widely, on pages of the same
+size (perf_chase). So
 
     predicted = cost with 1 k flows + what tags and entries cost more
 
-A kernel that lets its processor count misses is asked, too."""
+A processor that counts misses is asked, too."""
+
+import math
 
 from harness import tools
 from harness.gateway import Gateway
@@ -20,19 +23,50 @@ from harness.wire import BareRedirect
 LINE = 64
 # As in maps/flow.h and controller/dataplane/flow_table.h.
 BUCKET, BUCKET_TAGS, TYPICAL = 16, 16, 12
+LEVELS, GROWTH = 4, 4
 ENTRY_LINES = {4: 1, 6: 2}
 CAPACITY = 1048576
 FLOWS = {"1 k": 1000, "100 k": 100000, "1 M": 1000000}
 
 
-def footprint(flows, family):
-    """Flags of perf_chase for tags and for entries. The two lines of an IPv6
-    entry come together, so they are one access."""
+def levels(flows):
+    """Buckets of each level, and the share of entries that are in it: each
+    goes into the first level whose bucket has room."""
     buckets = -(-max(CAPACITY, 2 * flows) // TYPICAL)
-    tag_lines = buckets * BUCKET // LINE
-    return [["--lines", min(flows, tag_lines), "--span", tag_lines],
-            ["--lines", flows, "--span", buckets * BUCKET_TAGS,
-             "--stride", ENTRY_LINES[family]]]
+    sizes = [GROWTH ** n for n in range(LEVELS)]
+    found, left = [], 2 * flows
+    for size in sizes:
+        count = buckets * size // sum(sizes)
+        taken = count * _filled(left / count) if size != sizes[-1] else left
+        found.append((count, taken / (2 * flows)))
+        left -= taken
+    return found
+
+
+def _filled(mean):
+    """Entries in a bucket that `mean` of them want to be in, by Poisson."""
+    chance, below, sum_below = math.exp(-mean), 0.0, 0.0
+    for number in range(BUCKET_TAGS):
+        below += chance
+        sum_below += number * chance
+        chance *= mean / (number + 1)
+    return sum_below + BUCKET_TAGS * (1 - below)
+
+
+def accesses(flows, family):
+    """(how many per packet, flags of perf_chase) of tags and of the entry. The
+    two lines of an IPv6 entry come together: one access."""
+    found, reached, slots = [], 1.0, 0
+    for buckets, share in levels(flows):
+        if reached < 0.001:
+            break
+        lines = -(-buckets * BUCKET // LINE)
+        found.append((reached, ["--lines", min(lines, flows), "--span",
+                                lines]))
+        reached -= share
+        slots += buckets * BUCKET_TAGS
+    return [*found, (1.0, ["--lines", flows, "--span", slots, "--stride",
+                           ENTRY_LINES[family]])]
 
 
 def nanoseconds(mpps):
@@ -67,9 +101,10 @@ class _Growth(Contender):
 
     def _accesses(self, flows):
         """ns of the accesses that depend on the number of flows."""
-        return sum(tools.run_json(
+        return sum(count * tools.run_json(
             [tools.binary("perf_chase"), "--cpu", self.options.cpu,
-             *flags], 60)["ns"] for flags in footprint(flows, self.family))
+             "--steps", 1000000, *flags], 60)["ns"]
+            for count, flags in accesses(flows, self.family))
 
     def measure(self):
         cost, access, counted = {}, {}, {}

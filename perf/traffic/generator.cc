@@ -104,6 +104,12 @@ std::optional<uint64_t> Generator::CacheMisses() const {
   return sum;
 }
 
+bool Generator::HasEnded() const {
+  for (const Worker& worker : workers_)
+    if (worker.done) return true;
+  return false;
+}
+
 // A signal that comes before the test run begins is lost, so it is repeated.
 absl::Status Generator::Stop() {
   constexpr auto kAgain = std::chrono::milliseconds(2);

@@ -38,6 +38,8 @@ class Generator {
   double CpuSeconds() const;
   // Cache misses on these CPUs; nothing if nobody counts them here.
   std::optional<uint64_t> CacheMisses() const;
+  // A thread has ended by itself: something went wrong.
+  bool HasEnded() const;
   // What went wrong in a thread, if anything.
   absl::Status Stop();
 
