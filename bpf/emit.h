@@ -248,17 +248,14 @@ static __always_inline bool finish_outer(struct xdp_md *ctx, struct rp_pkt *pkt,
 }
 
 /* Replaces everything in front of the tenant's packet by the headers of
- * pkt->next_hop, cuts what is behind it, and sends. Returns enum rp_verdict.
+ * pkt->next_hop, cuts what is behind it, and sends.
  */
-RP_GLOBAL int emit(struct xdp_md *ctx, struct rp_pkt *pkt)
+static __always_inline enum rp_verdict emit(struct xdp_md *ctx, struct rp_pkt *pkt)
 {
 	struct rp_next_hop *hop;
-	__u32 index;
+	__u32 index = pkt->next_hop; /* Linux 6.1 takes no key from a function's argument */
 	int excess;
 
-	if (!pkt)
-		return RP_DROP;
-	index = pkt->next_hop;
 	hop = bpf_map_lookup_elem(&rp_next_hops, &index);
 	if (!hop)
 		return rp_drop(pkt, RP_DROP_NEXT_HOP_INDEX);
