@@ -46,18 +46,21 @@ static __always_inline enum rp_verdict punt(struct xdp_md *ctx, struct rp_pkt *p
 	return RP_PUNT;
 }
 
-/* One tenant may not use up the controller: a counter per tick. Two CPUs may
- * both start a tick and let a few more through.
+/* One tenant may not use up the controller: a counter per punt tick, which is so
+ * short that what all may have in it fits into the controller's rings. Two CPUs
+ * may both start a tick and let a few more through.
  */
-static __always_inline bool over_punt_limit(const struct rp_pkt *pkt, __u32 tenant)
+static __always_inline bool over_punt_limit(__u32 tenant)
 {
+	__u32 now =
+		bpf_ktime_get_ns() >> RP_PUNT_TICK_SHIFT; /* the coarse clock may be too coarse */
 	struct rp_tenant *t = bpf_map_lookup_elem(&rp_tenants, &tenant);
 	const struct rp_config *config = rp_config_here();
 
 	if (!t || !config)
 		return true;
-	if (t->tick != pkt->now) {
-		t->tick = pkt->now;
+	if (t->tick != now) {
+		t->tick = now;
 		t->punts = 0;
 	}
 	return __sync_fetch_and_add(&t->punts, 1) >= config->punts_per_tick;
@@ -84,7 +87,7 @@ RP_GLOBAL int punt_limited(struct xdp_md *ctx, struct rp_pkt *pkt, __u32 reason)
 			return rp_drop(pkt, RP_DROP_VNI_REFUSED);
 		tenant = grant->tenant;
 	}
-	if (over_punt_limit(pkt, tenant))
+	if (over_punt_limit(tenant))
 		return rp_drop(pkt, RP_DROP_PUNT_RATE);
 	return punt(ctx, pkt, reason, tenant);
 }

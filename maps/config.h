@@ -12,7 +12,7 @@ struct rp_config {
 	__u16 pad; /* zero */
 	__u64 unix_offset; /* ns to add to CLOCK_MONOTONIC for Unix time */
 	__u64 store_id; /* state store whose tunnel ids the pinned maps hold */
-	__u32 punts_per_tick; /* per tenant */
+	__u32 punts_per_tick; /* per tenant and punt tick */
 	__u32 epoch; /* configuration in force */
 	__u32 ramps; /* raised when peers or addresses have changed; never 0 */
 	__u32 pad2; /* zero */

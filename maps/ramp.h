@@ -174,9 +174,9 @@ struct rp_grant {
 };
 RP_CHECK_ABI(rp_grant, 4);
 
-/* rp_tenants: punt limit per tenant, a counter per tick. */
+/* rp_tenants: punt limit per tenant, a counter per punt tick. */
 struct rp_tenant {
-	__u32 tick; /* the tick that `punts` counts */
+	__u32 tick; /* the punt tick that `punts` counts */
 	__u32 punts;
 };
 RP_CHECK_ABI(rp_tenant, 8);

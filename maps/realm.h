@@ -18,7 +18,8 @@
  * years, so compare ticks by unsigned subtraction only.
  */
 enum {
-	RP_TICK_SHIFT = 24
+	RP_TICK_SHIFT = 24,
+	RP_PUNT_TICK_SHIFT = 22, /* of the ticks that punts are limited by: 4.2 ms */
 };
 
 #endif /* RAMPART_MAPS_REALM_H_ */

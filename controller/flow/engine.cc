@@ -15,6 +15,7 @@
 #include "controller/flow/map_sync.h"
 #include "controller/flow/next_hops.h"
 #include "controller/flow/pending.h"
+#include "controller/flow/punt_share.h"
 #include "controller/flow/replies.h"
 #include "controller/flow/slow_drops.h"
 #include "controller/flow/sweep.h"
@@ -24,7 +25,6 @@
 namespace rampart {
 namespace {
 
-constexpr uint32_t kPuntsPerTick = 2000;  // 120 000 a second and tenant
 constexpr absl::Duration kOtherTimeout = absl::Minutes(5);
 constexpr absl::Duration kDeniedTimeout = absl::Seconds(5);
 constexpr int64_t kOffsetTolerance = 10'000'000;  // ns
@@ -37,6 +37,10 @@ int64_t UnixOffset() {
   clock_gettime(CLOCK_MONOTONIC, &monotonic);
   return (int64_t{unix_time.tv_sec} - monotonic.tv_sec) * 1'000'000'000 +
          unix_time.tv_nsec - monotonic.tv_nsec;
+}
+
+uint32_t PerPuntTick(uint32_t punts_per_tick) {
+  return punts_per_tick >> (RP_TICK_SHIFT - RP_PUNT_TICK_SHIFT);
 }
 
 uint64_t Random64(const std::function<uint32_t(uint32_t)>& random) {
@@ -77,6 +81,8 @@ class EngineImpl final : public Engine {
   absl::Status SyncLocals();
   absl::Status WriteConfig();
   absl::Status RefreshOffset();
+  // Once a tick: what each tenant may have from now on.
+  absl::Status SharePunts();
   absl::Status ResolveAll();
   template <typename F>
   void ForEachFlowOf(absl::FunctionRef<void(const FlowView&)> visit) const;
@@ -94,6 +100,9 @@ class EngineImpl final : public Engine {
   Sweep sweep_;
   rp_config config_ = {};
   uint64_t punts_ = 0;
+  PuntShare share_;
+  uint32_t shared_ = 0;  // tick
+  uint32_t punts_per_tick_ = share_.Next(1);
   uint32_t resolved_ = 0;      // tick of the last complete resolution
   bool must_resolve_ = false;  // at the next tick
   absl::Status background_;    // error of OnUnderlayChange(), told by OnTick()
@@ -154,7 +163,7 @@ absl::Status EngineImpl::WriteConfig() {
   config_ = *current;  // with what belongs to the pins
   config_.gue_port = htons(edge.gue_port);
   config_.unix_offset = static_cast<uint64_t>(UnixOffset());
-  config_.punts_per_tick = kPuntsPerTick;
+  config_.punts_per_tick = PerPuntTick(punts_per_tick_);
   config_.epoch = snapshot_->epoch();
   uint32_t* timeouts = config_.timeouts;
   timeouts[RP_TIMEOUT_UDP] = ToTicks(edge.timeouts.udp);
@@ -184,16 +193,33 @@ absl::Status EngineImpl::ResolveAll() {
   return admission_.ServePending();
 }
 
+absl::Status EngineImpl::SharePunts() {
+  const uint32_t now = deps_.clock.Tick();
+  if (now == shared_) return absl::OkStatus();
+  const uint32_t limit = share_.Next(now - std::exchange(shared_, now));
+  const uint32_t far = punts_per_tick_ / 16;  // from what is in force
+  if (limit >= punts_per_tick_ - far && limit <= punts_per_tick_ + far)
+    return absl::OkStatus();
+  punts_per_tick_ = limit;
+  config_.punts_per_tick = PerPuntTick(limit);
+  return deps_.data_plane.maps().config.Put(0, config_);
+}
+
 absl::StatusOr<int> EngineImpl::ProcessPunts(int budget) {
   if (!snapshot_) return 0;
+  RETURN_IF_ERROR(SharePunts());
   flows_.Reclaim();
   absl::Status status;
+  const absl::Time begin = deps_.clock.Now();
   const absl::StatusOr<int> handled = deps_.data_plane.ReadPunts(
       budget, [&](absl::Span<const DataPlane::Punt> punts) {
+        for (const DataPlane::Punt& punt : punts)
+          share_.Count(punt.record.tenant);
         status.Update(admission_.OnPunts(punts));
       });
   if (!handled.ok()) return handled.status();
   punts_ += *handled;
+  share_.AddTime(deps_.clock.Now() - begin);
   status.Update(drops_.Flush());
   if (!status.ok()) return status;
   return handled;
