@@ -213,6 +213,8 @@ int Main(int rounds, int repeats, bool quick) {
   std::vector<std::vector<double>> values(cases.size());
   std::vector<double> empty;
   for (int n = 0; n < rounds; ++n) {
+    // Back to the middle of the epoch that the frames of profile mac are of.
+    SetConfig(**programs, DefaultConfig());
     empty.push_back(bench.MeasureEmpty());
     const std::vector<double> net = Round(bench, cases, frames);
     for (size_t i = 0; i < cases.size(); ++i)

@@ -133,6 +133,21 @@ void FlowTable<K, V>::SetTag(uint32_t slot, uint8_t tag) {
   __atomic_store_n(&tags[slot], tag, __ATOMIC_RELEASE);
 }
 
+// Eight tags at a time: a large table with few entries is mostly zeros.
+template <typename K, typename V>
+uint32_t FlowTable<K, V>::UsedFrom(uint32_t slot, uint32_t end) const {
+  const auto* words = reinterpret_cast<const uint64_t*>(tags_.at(0));
+  while (slot < end) {
+    const uint64_t word =
+        __atomic_load_n(&words[slot / 8], __ATOMIC_RELAXED) >> slot % 8 * 8;
+    if (word != 0)
+      return std::min(slot + static_cast<uint32_t>(std::countr_zero(word)) / 8,
+                      end);
+    slot = slot / 8 * 8 + 8;
+  }
+  return end;
+}
+
 template <typename K, typename V>
 K FlowTable<K, V>::KeyAt(uint32_t slot) const {
   return LoadKey<K>(*entries_.at(slot));
@@ -272,8 +287,9 @@ void FlowTable<K, V>::Reclaim() {
 template <typename K, typename V>
 void FlowTable<K, V>::ForEach(
     absl::FunctionRef<void(const K&, const V&)> visit) const {
-  for (uint32_t slot = 0; slot < slots(); ++slot)
-    if (IsUsed(slot)) visit(KeyAt(slot), At(slot));
+  for (uint32_t slot = UsedFrom(0, slots()); slot < slots();
+       slot = UsedFrom(slot + 1, slots()))
+    visit(KeyAt(slot), At(slot));
 }
 
 template class FlowTable<rp_flow4_key, rp_flow4>;

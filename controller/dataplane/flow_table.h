@@ -57,6 +57,8 @@ class FlowTable {
   // Cost: a hash, and a cache miss or two.
   std::optional<uint32_t> Find(const K& key) const;
   bool IsUsed(uint32_t slot) const { return TagOf(slot) != 0; }
+  // The first slot in use from `slot` on; `end` if there is none before.
+  uint32_t UsedFrom(uint32_t slot, uint32_t end) const;
   K KeyAt(uint32_t slot) const;
   V At(uint32_t slot) const { return entries_.Read(slot); }
   rp_flow_note NoteAt(uint32_t slot) const { return notes_.Read(slot); }

@@ -282,8 +282,10 @@ template <typename F>
 void EngineImpl::ForEachFlowOf(
     absl::FunctionRef<void(const FlowView&)> visit) const {
   const typename F::Table& table = flows_.table<F>();
-  for (uint32_t slot = 0; slot < table.slots(); ++slot) {
-    if (table.IsUsed(slot) && KindOf(table.StateAt(slot)) != RP_FLOW_REVERSE)
+  const uint32_t end = table.slots();
+  for (uint32_t slot = table.UsedFrom(0, end); slot < end;
+       slot = table.UsedFrom(slot + 1, end)) {
+    if (KindOf(table.StateAt(slot)) != RP_FLOW_REVERSE)
       visit(ViewOf(flows_.Read<F>(slot)));
   }
 }

@@ -14,10 +14,13 @@ namespace {
 // A pass over many entries takes this many ticks of the engine: 10 s.
 constexpr uint32_t kSlices = 100;
 constexpr absl::Duration kInterval = absl::Seconds(10);
-// Few entries cost nothing, so what is over may be seen sooner.
+// Few entries cost little, so what is over may be seen sooner; but in slices
+// too, for whose packet is punted meanwhile waits.
 constexpr uint32_t kFewEntries = 65536;
+constexpr uint32_t kFewSlices = 8;
 constexpr absl::Duration kShortInterval = absl::Seconds(1);
 constexpr uint32_t kFastFactor = 16;
+constexpr uint32_t kSlotsMin = 65536;  // of a slice
 
 FlowEndReason EndReason(uint8_t protocol, uint8_t tcp) {
   if (protocol != IPPROTO_TCP) return FlowEndReason::kIdle;
@@ -57,8 +60,10 @@ absl::Status Sweep::Run() {
     Begin();
   }
   const uint32_t slots = table4.slots() + table6.slots();
-  uint32_t budget = few ? slots : slots / kSlices + 1;
-  if (check_ && budget < slots) budget *= kFastFactor;
+  uint32_t budget =
+      std::max(slots / (few ? kFewSlices : kSlices) + 1, kSlotsMin);
+  if (check_)
+    budget = std::min<uint64_t>(uint64_t{budget} * kFastFactor, slots);
   const uint32_t begin4 = next4_;
   VisitSlots<FlowV4>(budget, next4_);
   VisitSlots<FlowV6>(budget - (next4_ - begin4), next6_);
@@ -76,8 +81,9 @@ template <typename F>
 void Sweep::VisitSlots(uint32_t count, uint32_t& next) {
   const typename F::Table& table = deps_.flows.table<F>();
   const uint32_t end = next + std::min(count, table.slots() - next);
-  for (; next < end; ++next)
-    if (table.IsUsed(next)) Visit<F>(next);
+  for (next = table.UsedFrom(next, end); next < end;
+       next = table.UsedFrom(next + 1, end))
+    Visit<F>(next);
 }
 
 template <typename F>
