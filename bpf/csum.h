@@ -14,25 +14,25 @@
 
 #include "bpf/packet.h"
 
-/* Ones' complement sum in 16 bits. Twice: one carry can make another. */
+/* Ones' complement sum in 16 bits: both halves are added to both halves, so
+ * that the carry of the lower ones is in the upper ones, which are the result.
+ */
 static __always_inline __u16 csum_fold(__u32 sum)
 {
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return sum;
+	return (sum + (sum << 16 | sum >> 16)) >> 16;
 }
 
 static __always_inline __u16 csum_fold64(__u64 sum)
 {
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	return csum_fold((__u32)(sum & 0xffff) + (__u32)(sum >> 16));
+	return csum_fold((sum + (sum << 32 | sum >> 32)) >> 32);
 }
 
-/* RFC 1624 section 3, eqn. 3: HC' = ~(~HC + ~m + m'); `delta` is ~m + m'. */
+/* RFC 1624 section 3, eqn. 3: HC' = ~(~HC + ~m + m'); `delta` is ~m + m', and
+ * below 2^31.
+ */
 static __always_inline __u16 csum_apply(__u16 check, __u32 delta)
 {
-	return ~csum_fold((__u16)~check + csum_fold(delta));
+	return ~csum_fold((__u16)~check + delta);
 }
 
 static __always_inline __u32 csum_delta16(__u16 from, __u16 to)

@@ -14,6 +14,9 @@
  */
 const volatile __u32 cfg_slot;
 
+/* Whether fast.h is in use: without it all packets see all stages. */
+const volatile bool cfg_fast_way = true;
+
 /* What a stage says. Everything but RP_NEXT ends the pipeline. */
 enum rp_verdict {
 	RP_NEXT,

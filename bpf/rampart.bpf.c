@@ -5,6 +5,7 @@
 #include "bpf/access.h"
 #include "bpf/emit.h"
 #include "bpf/exit.h"
+#include "bpf/fast.h"
 #include "bpf/flow.h"
 #include "bpf/icmp_error.h"
 #include "bpf/inner.h"
@@ -76,6 +77,8 @@ RP_GLOBAL int forward(struct xdp_md *ctx, struct rp_pkt *pkt)
 
 static __always_inline enum rp_verdict uplink(struct xdp_md *ctx, struct rp_pkt *pkt)
 {
+	if (cfg_fast_way)
+		RP_TRY(fast_way(ctx, pkt));
 	RP_TRY(outer_stage(ctx, pkt));
 	return forward(ctx, pkt);
 }

@@ -4,10 +4,10 @@ against what the cache lines that it touches cost.
 
 A packet of an established flow touches, apart from what all packets share, a
 bucket of tags in each level of the table up to the one its flow is in, and its
-entry (maps/flow.h). Nothing can be done before these have come, and where the
-entry is is known when the last tag has. What one such access costs is measured
-in the same round, by as many lines, spread as widely, on pages of the same
-size (perf_chase). So
+entry (maps/flow.h); and now and then an entry whose tag is the same by chance.
+Nothing can be done before these have come, and where the entry is is known
+when the last tag has. What they cost together is measured in the same round, by
+as many lines, spread as widely, on pages of the same size (perf_chase). So
 
     predicted = cost with 1 k flows + what tags and entries cost more
 
@@ -24,6 +24,8 @@ LINE = 64
 # As in maps/flow.h and controller/dataplane/flow_table.h.
 BUCKET, BUCKET_TAGS, TYPICAL = 16, 16, 12
 LEVELS, GROWTH = 4, 4
+FULL_ENOUGH = 14  # entries of a bucket below the last level
+TAGS = 255  # values of a tag
 ENTRY_LINES = {4: 1, 6: 2}
 CAPACITY = 1048576
 FLOWS = {"1 k": 1000, "100 k": 100000, "1 M": 1000000}
@@ -46,27 +48,28 @@ def levels(flows):
 def _filled(mean):
     """Entries in a bucket that `mean` of them want to be in, by Poisson."""
     chance, below, sum_below = math.exp(-mean), 0.0, 0.0
-    for number in range(BUCKET_TAGS):
+    for number in range(FULL_ENOUGH):
         below += chance
         sum_below += number * chance
         chance *= mean / (number + 1)
-    return sum_below + BUCKET_TAGS * (1 - below)
+    return sum_below + FULL_ENOUGH * (1 - below)
 
 
 def accesses(flows, family):
-    """(how many per packet, flags of perf_chase) of tags and of the entry. The
-    two lines of an IPv6 entry come together: one access."""
-    found, reached, slots = [], 1.0, 0
+    """Sets of perf_chase: tags of each level, and the entry. The two lines of
+    an IPv6 entry come together: one access."""
+    sets, reached, slots, wrong = [], 1.0, 0, 0.0
     for buckets, share in levels(flows):
         if reached < 0.001:
             break
         lines = -(-buckets * BUCKET // LINE)
-        found.append((reached, ["--lines", min(lines, flows), "--span",
-                                lines]))
+        sets.append(f"{min(lines, flows)},{lines},1,{reached},0")
         reached -= share
-        slots += buckets * BUCKET_TAGS
-    return [*found, (1.0, ["--lines", flows, "--span", slots, "--stride",
-                           ENTRY_LINES[family]])]
+        slots += buckets * BUCKET_TAGS if share > 0.01 else 0
+        # Those that go on have compared all tags of a full bucket.
+        wrong += reached * FULL_ENOUGH / TAGS
+    sets.append(f"{flows},{slots},{ENTRY_LINES[family]},{1 + wrong},1")
+    return sets
 
 
 def nanoseconds(mpps):
@@ -101,10 +104,11 @@ class _Growth(Contender):
 
     def _accesses(self, flows):
         """ns of the accesses that depend on the number of flows."""
-        return sum(count * tools.run_json(
+        sets = [flag for one in accesses(flows, self.family)
+                for flag in ("--set", one)]
+        return tools.run_json(
             [tools.binary("perf_chase"), "--cpu", self.options.cpu,
-             "--steps", 1000000, *flags], 60)["ns"]
-            for count, flags in accesses(flows, self.family))
+             "--steps", 1000000, *sets], 60)["ns"]
 
     def measure(self):
         cost, access, counted = {}, {}, {}

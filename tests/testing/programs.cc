@@ -127,6 +127,8 @@ absl::Status Programs::LoadSlot(Slot slot, const char* program,
     return s;
   }
   skeleton->rodata->cfg_slot = slot;
+  skeleton->rodata->cfg_fast_way =
+      std::getenv("RAMPART_NO_FAST_WAY") == nullptr;
   bpf_program* wanted = nullptr;
   bpf_program* each = nullptr;
   bpf_object__for_each_program(each, skeleton->obj) {

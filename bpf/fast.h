@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The short way of what nearly all packets are: IPv4 without options from a GUE
+ * peer on IPv4 (profiles none and mac) or for a NAT address, TCP or UDP, of an
+ * established flow, with nothing to be told to anybody. All offsets are
+ * constants here and the packet's state stays in registers, which halves the
+ * instructions. It makes the same checks as the stages and calls their parts;
+ * when one fails it says RP_NEXT, has changed nothing, and the stages see the
+ * packet from the beginning: they know what to do and the reason.
+ */
+#ifndef RAMPART_BPF_FAST_H_
+#define RAMPART_BPF_FAST_H_
+
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/tcp.h>
+#include <linux/udp.h>
+
+#include "bpf/csum.h"
+#include "bpf/emit.h"
+#include "bpf/flow.h"
+#include "bpf/gue.h"
+#include "bpf/inner.h"
+#include "bpf/outer.h"
+#include "bpf/packet.h"
+#include "bpf/rewrite.h"
+
+enum {
+	FAST_OUTER = sizeof(struct ethhdr),
+	FAST_GUE = FAST_OUTER + sizeof(struct iphdr) + sizeof(struct udphdr),
+	FAST_IP4 = 0x45, /* version and header length */
+	FAST_TCP_UNUSUAL = RP_SEG_SYN | RP_SEG_FIN | RP_SEG_RST,
+};
+
+/* 20 bytes of header, no fragment, room for ports, no longer than `room` bytes,
+ * checksum right.
+ */
+static __always_inline bool is_plain_ip4(const struct iphdr *ip, __u32 room)
+{
+	const __u32 *words = (const __u32 *)ip;
+	__u32 len = bpf_ntohs(ip->tot_len);
+
+	return *(const __u8 *)ip == FAST_IP4 && !(ip->frag_off & IP4_MORE_OR_OFFSET) &&
+	       len >= sizeof(*ip) + sizeof(struct udphdr) && len <= room &&
+	       csum_fold64((__u64)words[0] + words[1] + words[2] + words[3] + words[4]) == 0xffff;
+}
+
+/* A segment that shows nothing new about its connection, or a datagram. */
+static __always_inline bool is_usual(struct xdp_md *ctx, struct rp_pkt *pkt)
+{
+	const struct tcphdr *tcp;
+
+	if (pkt->proto == IPPROTO_UDP)
+		return true;
+	if (pkt->proto != IPPROTO_TCP)
+		return false;
+	tcp = rp_at(ctx, pkt->l4, sizeof(*tcp));
+	if (!tcp || tcp->doff * 4 < RP_TCP_LEN || tcp->doff * 4 > pkt->ip_len - 20)
+		return false;
+	pkt->tcp_flags = ((const __u8 *)tcp)[13];
+	return !(pkt->tcp_flags & FAST_TCP_UNUSUAL);
+}
+
+/* The flow may be used as it is. */
+static __always_inline bool is_steady(const struct rp_pkt *pkt, const struct rp_flow *flow)
+{
+	if (flow->on_ramp != pkt->tunnel)
+		return false;
+	if (pkt->tcp_flags & RP_SEG_ACK && !(flow->tcp & RP_TCP_ACK))
+		return false;
+	return idle_ticks(pkt, flow->last_seen) <= timeout_of(pkt, flow);
+}
+
+/* From the tenant's IP header at `l3`, a constant, on; outer headers vouch for
+ * pkt->limit.
+ */
+static __always_inline enum rp_verdict fast_inner(struct xdp_md *ctx, struct rp_pkt *pkt,
+						  const __u32 l3)
+{
+	const struct iphdr *ip = rp_at(ctx, l3, sizeof(*ip) + sizeof(struct udphdr));
+	const __be16 *ports = (const __be16 *)(ip + 1);
+	struct rp_flow4_key key = { .realm = pkt->realm };
+	const struct rp_next_hop *hop;
+	struct rp_flow4 *entry;
+	__u32 slot;
+
+	if (!ip || pkt->limit < l3 || !is_plain_ip4(ip, pkt->limit - l3) || ip->ttl < 2)
+		return RP_NEXT;
+	pkt->ecn = ip->tos & 3;
+	if (pkt->outer_ecn && pkt->outer_ecn != pkt->ecn)
+		return RP_NEXT;
+	pkt->l3 = l3;
+	pkt->l4 = l3 + sizeof(*ip);
+	pkt->ip_len = bpf_ntohs(ip->tot_len);
+	pkt->proto = ip->protocol;
+	key.saddr = ip->saddr;
+	key.daddr = ip->daddr;
+	key.sport = ports[0];
+	key.dport = ports[1];
+	key.proto = ip->protocol;
+	if (!is_usual(ctx, pkt))
+		return RP_NEXT;
+	slot = slot_of4(&key);
+	entry = bpf_map_lookup_elem(&rp_flows4, &slot);
+	if (!entry || !is_steady(pkt, &entry->flow))
+		return RP_NEXT;
+	take_exit(pkt, &entry->flow);
+	slot = pkt->next_hop;
+	hop = bpf_map_lookup_elem(&rp_next_hops, &slot);
+	if (!hop || hop->kind != RP_NEXT_HOP_SEND || pkt->ip_len > hop->mtu)
+		return RP_NEXT;
+	count_flow(pkt, &entry->flow);
+	rewrite4(ctx, pkt, entry);
+	return emit(ctx, pkt);
+}
+
+static __always_inline enum rp_verdict fast_gue(struct xdp_md *ctx, struct rp_pkt *pkt,
+						const struct iphdr *ip, const struct udphdr *udp)
+{
+	struct rp_peer4_key key = { .saddr = ip->saddr, .daddr = ip->daddr, .kind = RP_PEER_GUE };
+	__u32 word = bpf_ntohl(*(const __be32 *)(udp + 1));
+	const struct rp_peer *peer = find_peer4(&key);
+
+	if (!peer || udp->check || bpf_ntohs(udp->len) != bpf_ntohs(ip->tot_len) - sizeof(*ip))
+		return RP_NEXT;
+	pkt->limit = FAST_OUTER + bpf_ntohs(ip->tot_len);
+	pkt->tunnel = peer->tunnel;
+	pkt->outer_ecn = ip->tos & 3;
+	if (peer->profile == RP_PROFILE_NONE && word == IPPROTO_IPIP << 16) {
+		pkt->realm = peer->realm;
+		return fast_inner(ctx, pkt, FAST_GUE + GUE_LEN_PLAIN);
+	}
+	if (peer->profile != RP_PROFILE_MAC || word != (GUE_FORM_MAC | IPPROTO_IPIP << 16))
+		return RP_NEXT;
+	if (gue_check_mac(ctx, pkt, peer, FAST_GUE) != RP_NEXT)
+		return RP_NEXT;
+	return fast_inner(ctx, pkt, FAST_GUE + GUE_LEN_MAC);
+}
+
+/* Returns enum rp_verdict; `out` gets the reason of a drop. */
+RP_GLOBAL int fast_way(struct xdp_md *ctx, struct rp_pkt *out)
+{
+	const struct rp_device *device = device_here();
+	const struct ethhdr *eth = rp_at(ctx, 0, FAST_GUE + GUE_LEN_PLAIN);
+	const struct iphdr *ip = (const struct iphdr *)(eth + 1);
+	const struct udphdr *udp = (const struct udphdr *)(ip + 1);
+	struct rp_pkt pkt = { .family = 4, .outer_family = 4, .outer = FAST_OUTER };
+	enum rp_verdict verdict;
+
+	if (!out || !device || !eth || eth->h_proto != bpf_htons(ETH_P_IP))
+		return RP_NEXT;
+	if (*(__u32 *)device->mac && (*(__u32 *)eth->h_dest != *(__u32 *)device->mac ||
+				      *(__u16 *)(eth->h_dest + 4) != *(__u16 *)(device->mac + 4)))
+		return RP_NEXT;
+	pkt.frame_len = out->frame_len;
+	pkt.limit = out->frame_len;
+	pkt.now = out->now;
+	if (!is_plain_ip4(ip, pkt.frame_len - FAST_OUTER))
+		return RP_NEXT;
+	if (ip->protocol == IPPROTO_UDP && is_gue_port(udp))
+		verdict = fast_gue(ctx, &pkt, ip, udp);
+	else if (address4_use(ip->daddr) & RP_ADDRESS_NAT)
+		verdict = fast_inner(ctx, &pkt, FAST_OUTER);
+	else
+		return RP_NEXT;
+	out->reason = pkt.reason;
+	return verdict;
+}
+
+#endif /* RAMPART_BPF_FAST_H_ */
