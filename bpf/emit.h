@@ -247,19 +247,13 @@ static __always_inline bool finish_outer(struct xdp_md *ctx, struct rp_pkt *pkt,
 	return true;
 }
 
-/* Replaces everything in front of the tenant's packet by the headers of
- * pkt->next_hop, cuts what is behind it, and sends.
+/* Replaces everything in front of the tenant's packet by the headers of `hop`,
+ * cuts what is behind it, and sends.
  */
-static __always_inline enum rp_verdict emit(struct xdp_md *ctx, struct rp_pkt *pkt)
+static __always_inline enum rp_verdict emit_to(struct xdp_md *ctx, struct rp_pkt *pkt,
+					       struct rp_next_hop *hop)
 {
-	struct rp_next_hop *hop;
-	__u32 index = pkt->next_hop; /* Linux 6.1 takes no key from a function's argument */
-	int excess;
-
-	hop = bpf_map_lookup_elem(&rp_next_hops, &index);
-	if (!hop)
-		return rp_drop(pkt, RP_DROP_NEXT_HOP_INDEX);
-	excess = (int)pkt->frame_len - pkt->l3 - pkt->ip_len;
+	int excess = (int)pkt->frame_len - pkt->l3 - pkt->ip_len;
 	if (excess > 0 && bpf_xdp_adjust_tail(ctx, -excess))
 		return rp_drop(pkt, RP_DROP_HEADROOM);
 	if (bpf_xdp_adjust_head(ctx, (int)pkt->l3 - hop->header_len))
@@ -275,6 +269,15 @@ static __always_inline enum rp_verdict emit(struct xdp_md *ctx, struct rp_pkt *p
 	if (bpf_redirect_map(&rp_ports, hop->slot, 0) != XDP_REDIRECT)
 		return rp_drop(pkt, RP_DROP_REDIRECT);
 	return RP_REDIRECTED;
+}
+
+/* The same with pkt->next_hop. */
+static __always_inline enum rp_verdict emit(struct xdp_md *ctx, struct rp_pkt *pkt)
+{
+	__u32 index = pkt->next_hop; /* Linux 6.1 takes no key from a function's argument */
+	struct rp_next_hop *hop = bpf_map_lookup_elem(&rp_next_hops, &index);
+
+	return hop ? emit_to(ctx, pkt, hop) : rp_drop(pkt, RP_DROP_NEXT_HOP_INDEX);
 }
 
 #endif /* RAMPART_BPF_EMIT_H_ */

@@ -5,7 +5,7 @@
  * constants here and the packet's state stays in registers, which halves the
  * instructions. It makes the same checks as the stages and calls their parts;
  * when one fails it says RP_NEXT, has changed nothing, and the stages see the
- * packet from the beginning: they know what to do and the reason.
+ * packet from the beginning: they know what to do, and the reason.
  */
 #ifndef RAMPART_BPF_FAST_H_
 #define RAMPART_BPF_FAST_H_
@@ -18,6 +18,7 @@
 
 #include "bpf/csum.h"
 #include "bpf/emit.h"
+#include "bpf/exit.h"
 #include "bpf/flow.h"
 #include "bpf/gue.h"
 #include "bpf/inner.h"
@@ -29,6 +30,7 @@ enum {
 	FAST_OUTER = sizeof(struct ethhdr),
 	FAST_GUE = FAST_OUTER + sizeof(struct iphdr) + sizeof(struct udphdr),
 	FAST_IP4 = 0x45, /* version and header length */
+	FAST_NOT = -1,
 	FAST_TCP_UNUSUAL = RP_SEG_SYN | RP_SEG_FIN | RP_SEG_RST,
 };
 
@@ -80,7 +82,7 @@ static __always_inline enum rp_verdict fast_inner(struct xdp_md *ctx, struct rp_
 	const struct iphdr *ip = rp_at(ctx, l3, sizeof(*ip) + sizeof(struct udphdr));
 	const __be16 *ports = (const __be16 *)(ip + 1);
 	struct rp_flow4_key key = { .realm = pkt->realm };
-	const struct rp_next_hop *hop;
+	struct rp_next_hop *hop;
 	struct rp_flow4 *entry;
 	__u32 slot;
 
@@ -111,7 +113,7 @@ static __always_inline enum rp_verdict fast_inner(struct xdp_md *ctx, struct rp_
 		return RP_NEXT;
 	count_flow(pkt, &entry->flow);
 	rewrite4(ctx, pkt, entry);
-	return emit(ctx, pkt);
+	return emit_to(ctx, pkt, hop);
 }
 
 static __always_inline enum rp_verdict fast_gue(struct xdp_md *ctx, struct rp_pkt *pkt,
@@ -137,34 +139,33 @@ static __always_inline enum rp_verdict fast_gue(struct xdp_md *ctx, struct rp_pk
 	return fast_inner(ctx, pkt, FAST_GUE + GUE_LEN_MAC);
 }
 
-/* Returns enum rp_verdict; `out` gets the reason of a drop. */
-RP_GLOBAL int fast_way(struct xdp_md *ctx, struct rp_pkt *out)
+/* Returns enum xdp_action, or FAST_NOT: this packet takes the long way. */
+RP_GLOBAL int fast_way(struct xdp_md *ctx)
 {
 	const struct rp_device *device = device_here();
 	const struct ethhdr *eth = rp_at(ctx, 0, FAST_GUE + GUE_LEN_PLAIN);
 	const struct iphdr *ip = (const struct iphdr *)(eth + 1);
 	const struct udphdr *udp = (const struct udphdr *)(ip + 1);
-	struct rp_pkt pkt = { .family = 4, .outer_family = 4, .outer = FAST_OUTER };
+	struct rp_pkt pkt = packet_of(ctx);
 	enum rp_verdict verdict;
 
-	if (!out || !device || !eth || eth->h_proto != bpf_htons(ETH_P_IP))
-		return RP_NEXT;
+	if (!device || !eth || eth->h_proto != bpf_htons(ETH_P_IP))
+		return FAST_NOT;
 	if (*(__u32 *)device->mac && (*(__u32 *)eth->h_dest != *(__u32 *)device->mac ||
 				      *(__u16 *)(eth->h_dest + 4) != *(__u16 *)(device->mac + 4)))
-		return RP_NEXT;
-	pkt.frame_len = out->frame_len;
-	pkt.limit = out->frame_len;
-	pkt.now = out->now;
+		return FAST_NOT;
+	pkt.family = 4;
+	pkt.outer_family = 4;
+	pkt.outer = FAST_OUTER;
 	if (!is_plain_ip4(ip, pkt.frame_len - FAST_OUTER))
-		return RP_NEXT;
+		return FAST_NOT;
 	if (ip->protocol == IPPROTO_UDP && is_gue_port(udp))
 		verdict = fast_gue(ctx, &pkt, ip, udp);
 	else if (address4_use(ip->daddr) & RP_ADDRESS_NAT)
 		verdict = fast_inner(ctx, &pkt, FAST_OUTER);
 	else
-		return RP_NEXT;
-	out->reason = pkt.reason;
-	return verdict;
+		return FAST_NOT;
+	return verdict == RP_NEXT ? FAST_NOT : rp_exit(&pkt, verdict);
 }
 
 #endif /* RAMPART_BPF_FAST_H_ */

@@ -69,6 +69,20 @@ struct rp_pkt {
 	__u16 reason; /* enum rp_outcome, when dropped */
 };
 
+static __always_inline struct rp_pkt packet_of(struct xdp_md *ctx)
+{
+	long len = (long)ctx->data_end - (long)ctx->data;
+	struct rp_pkt pkt = { .now = bpf_ktime_get_coarse_ns() >> RP_TICK_SHIFT };
+
+	/* Or clang subtracts where the length is used, and keeps 32 bits of each
+	 * pointer until then, which the verifier refuses.
+	 */
+	asm volatile("" : "+r"(len));
+	pkt.frame_len = len;
+	pkt.limit = len;
+	return pkt;
+}
+
 /* Headers further in than this are not followed; also keeps the verifier's
  * idea of a packet offset small.
  */

@@ -77,8 +77,6 @@ RP_GLOBAL int forward(struct xdp_md *ctx, struct rp_pkt *pkt)
 
 static __always_inline enum rp_verdict uplink(struct xdp_md *ctx, struct rp_pkt *pkt)
 {
-	if (cfg_fast_way)
-		RP_TRY(fast_way(ctx, pkt));
 	RP_TRY(outer_stage(ctx, pkt));
 	return forward(ctx, pkt);
 }
@@ -109,22 +107,18 @@ static __always_inline enum rp_verdict access(struct xdp_md *ctx, struct rp_pkt 
 	return forward(ctx, pkt);
 }
 
-static __always_inline struct rp_pkt packet_of(struct xdp_md *ctx)
-{
-	struct rp_pkt pkt = {
-		.frame_len = ctx->data_end - ctx->data,
-		.limit = ctx->data_end - ctx->data,
-		.now = bpf_ktime_get_coarse_ns() >> RP_TICK_SHIFT,
-	};
-
-	return pkt;
-}
-
 SEC("xdp")
 int rp_uplink(struct xdp_md *ctx)
 {
-	struct rp_pkt pkt = packet_of(ctx);
+	struct rp_pkt pkt;
 
+	if (cfg_fast_way) {
+		int action = fast_way(ctx);
+
+		if (action != FAST_NOT)
+			return action;
+	}
+	pkt = packet_of(ctx);
 	return rp_exit(&pkt, uplink(ctx, &pkt));
 }
 

@@ -167,7 +167,10 @@ RP_CHECK_ABI(rp_flow_hash, 128);
 /* Multilinear hashing: no two keys, chosen by somebody who does not know the
  * secret, collide with a probability above 2^-32 (Lemire and Kaser, Strongly
  * universal string hashing is fast, Computer Journal 57 (2014), theorem 3.1).
- * The hash must not be shown to anybody: it is linear.
+ * That says nothing about many keys at once: the sums of keys in a row are in a
+ * row, and with an unlucky secret they fill some buckets and leave others empty.
+ * So the sum is mixed (Stafford's variant 13 of MurmurHash3's finalizer), which
+ * no two sums come out of equal.
  */
 static inline __attribute__((always_inline)) __u32 rp_hash_words(const struct rp_flow_hash *hash,
 								 const __u32 *words, int count)
@@ -177,6 +180,8 @@ static inline __attribute__((always_inline)) __u32 rp_hash_words(const struct rp
 
 	for (i = 0; i < count; i++)
 		sum += hash->secret[i] * words[i];
+	sum = (sum ^ sum >> 30) * 0xbf58476d1ce4e5b9ULL;
+	sum = (sum ^ sum >> 27) * 0x94d049bb133111ebULL;
 	return (__u32)(sum >> 32);
 }
 

@@ -104,7 +104,7 @@ Row FlowRow(const uint32_t& slot, const Value& value, uint32_t now) {
   };
 }
 
-// Tags tell about the secret of the hash, so they are not shown.
+// Tags tell about the hash, which is a secret, so they are not shown.
 Row BucketRow(const uint32_t& index, const rp_bucket& bucket, uint32_t) {
   const auto* tags = reinterpret_cast<const uint8_t*>(bucket.tags);
   const int64_t used =

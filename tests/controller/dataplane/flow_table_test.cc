@@ -172,6 +172,24 @@ TYPED_TEST(FlowTableTest, TakesItsWholeCapacityAndNoEntryMore) {
   }
 }
 
+// Addresses and ports in a row, as scanners and load generators have them.
+TYPED_TEST(FlowTableTest, KeysInARowFillTheTableWhateverTheSecretIs) {
+  std::mt19937_64 dice(7);
+  for (int i = 0; i < 40; ++i) {
+    constexpr uint32_t kEntries = 30000;
+    this->MakeMaps(kEntries);
+    for (auto& secret : this->hash_.secret) secret = dice();
+    const auto table = this->Open().value();
+    for (uint32_t n = 0; n < kEntries; ++n) {
+      auto key = this->Key(0);
+      const uint32_t address = 0x0a000000 + n / 500;
+      std::memcpy(&key.saddr, &address, sizeof(address));
+      key.sport = static_cast<__be16>(1024 + n % 500);
+      ASSERT_TRUE(table->Insert(key, this->Entry(n)).ok()) << n;
+    }
+  }
+}
+
 TYPED_TEST(FlowTableTest, ASlotIsUsedAgainOnlyAfterAGracePeriodThatBeganLater) {
   const auto table = this->Make(700);  // in 1024 slots
   std::set<uint32_t> removed;
