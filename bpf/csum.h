@@ -51,11 +51,18 @@ static __always_inline __u64 csum_words16(const __u32 *words)
 	return (__u64)words[0] + words[1] + words[2] + words[3];
 }
 
+/* An IPv4 header's 20 bytes without its options. */
+static __always_inline __u64 csum_ip4_words(const struct iphdr *ip)
+{
+	const __u32 *words = (const __u32 *)ip;
+
+	return (__u64)words[0] + words[1] + words[2] + words[3] + words[4];
+}
+
 /* Of an IPv4 header whose first 20 bytes were checked to be there. */
 static __always_inline bool csum_ip4_ok(struct xdp_md *ctx, const struct iphdr *ip, __u32 offset)
 {
-	const __u32 *words = (const __u32 *)ip;
-	__u64 sum = (__u64)words[0] + words[1] + words[2] + words[3] + words[4];
+	__u64 sum = csum_ip4_words(ip);
 
 	if (ip->ihl > 5) {
 		for (int i = 5; i < 15; i++) {

@@ -5,7 +5,8 @@
  * constants here and the packet's state stays in registers, which halves the
  * instructions. It makes the same checks as the stages and calls their parts;
  * when one fails it says RP_NEXT, has changed nothing, and the stages see the
- * packet from the beginning: they know what to do, and the reason.
+ * packet from the beginning: they know what to do, and the reason. Only a wrong
+ * MAC ends here, by the stage's own function.
  */
 #ifndef RAMPART_BPF_FAST_H_
 #define RAMPART_BPF_FAST_H_
@@ -39,12 +40,11 @@ enum {
  */
 static __always_inline bool is_plain_ip4(const struct iphdr *ip, __u32 room)
 {
-	const __u32 *words = (const __u32 *)ip;
 	__u32 len = bpf_ntohs(ip->tot_len);
 
 	return *(const __u8 *)ip == FAST_IP4 && !(ip->frag_off & IP4_MORE_OR_OFFSET) &&
 	       len >= sizeof(*ip) + sizeof(struct udphdr) && len <= room &&
-	       csum_fold64((__u64)words[0] + words[1] + words[2] + words[3] + words[4]) == 0xffff;
+	       csum_fold64(csum_ip4_words(ip)) == 0xffff;
 }
 
 /* A segment that shows nothing new about its connection, or a datagram. */
@@ -132,10 +132,10 @@ static __always_inline enum rp_verdict fast_gue(struct xdp_md *ctx, struct rp_pk
 		pkt->realm = peer->realm;
 		return fast_inner(ctx, pkt, FAST_GUE + GUE_LEN_PLAIN);
 	}
-	if (peer->profile != RP_PROFILE_MAC || word != (GUE_FORM_MAC | IPPROTO_IPIP << 16))
+	if (peer->profile != RP_PROFILE_MAC || word != (GUE_FORM_MAC | IPPROTO_IPIP << 16) ||
+	    pkt->limit < FAST_GUE + GUE_LEN_MAC)
 		return RP_NEXT;
-	if (gue_check_mac(ctx, pkt, peer, FAST_GUE) != RP_NEXT)
-		return RP_NEXT;
+	RP_TRY(gue_check_mac(ctx, pkt, peer, FAST_GUE)); /* final: a forger makes it once only */
 	return fast_inner(ctx, pkt, FAST_GUE + GUE_LEN_MAC);
 }
 
@@ -149,10 +149,7 @@ RP_GLOBAL int fast_way(struct xdp_md *ctx)
 	struct rp_pkt pkt = packet_of(ctx);
 	enum rp_verdict verdict;
 
-	if (!device || !eth || eth->h_proto != bpf_htons(ETH_P_IP))
-		return FAST_NOT;
-	if (*(__u32 *)device->mac && (*(__u32 *)eth->h_dest != *(__u32 *)device->mac ||
-				      *(__u16 *)(eth->h_dest + 4) != *(__u16 *)(device->mac + 4)))
+	if (!device || !eth || eth->h_proto != bpf_htons(ETH_P_IP) || !is_addressed(eth, device))
 		return FAST_NOT;
 	pkt.family = 4;
 	pkt.outer_family = 4;

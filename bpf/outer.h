@@ -35,6 +35,14 @@ static __always_inline const struct rp_device *device_here(void)
 	return device && device->role != RP_ROLE_NONE ? device : NULL;
 }
 
+/* A promiscuous or flooded frame for another station is not ours to route. */
+static __always_inline bool is_addressed(const struct ethhdr *eth, const struct rp_device *device)
+{
+	return !*(__u32 *)device->mac ||
+	       (*(__u32 *)eth->h_dest == *(__u32 *)device->mac &&
+		*(__u16 *)(eth->h_dest + 4) == *(__u16 *)(device->mac + 4));
+}
+
 /* Sets l3 behind Ethernet and up to two VLAN tags. Returns the ethertype in
  * network order, 0 if the frame is too short or not addressed to this device.
  */
@@ -46,9 +54,7 @@ static __always_inline __be16 parse_ethernet(struct xdp_md *ctx, struct rp_pkt *
 
 	if (!eth)
 		return 0;
-	/* A promiscuous or flooded frame for another station is not ours to route. */
-	if (*(__u32 *)device->mac && (*(__u32 *)eth->h_dest != *(__u32 *)device->mac ||
-				      *(__u16 *)(eth->h_dest + 4) != *(__u16 *)(device->mac + 4)))
+	if (!is_addressed(eth, device))
 		return 0;
 	ethertype = eth->h_proto;
 	pkt->l3 = sizeof(*eth);

@@ -62,7 +62,9 @@ class FlowTable {
   K KeyAt(uint32_t slot) const;
   V At(uint32_t slot) const { return entries_.Read(slot); }
   rp_flow_note NoteAt(uint32_t slot) const { return notes_.Read(slot); }
-  rp_flow StateAt(uint32_t slot) const { return entries_.at(slot)->flow; }
+  rp_flow StateAt(uint32_t slot) const {
+    return entries_.template ReadHead<rp_flow>(slot);
+  }
   // The entry of this key, if there is one.
   std::optional<V> Get(const K& key) const;
 

@@ -50,14 +50,18 @@ class SharedArray {
   size_t size() const { return memory_.count(); }
   T* at(size_t index) const { return static_cast<T*>(memory_.data()) + index; }
 
-  T Read(size_t index) const {
-    uint64_t words[sizeof(T) / sizeof(uint64_t)];
+  T Read(size_t index) const { return ReadHead<T>(index); }
+  // What a value begins with.
+  template <typename Head>
+  Head ReadHead(size_t index) const {
+    static_assert(sizeof(Head) <= sizeof(T));
+    uint64_t words[sizeof(Head) / sizeof(uint64_t)];
     const auto* from = reinterpret_cast<const uint64_t*>(at(index));
     for (size_t i = 0; i < std::size(words); ++i)
       words[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
-    T value;
-    std::memcpy(&value, words, sizeof(value));
-    return value;
+    Head head;
+    std::memcpy(&head, words, sizeof(head));
+    return head;
   }
   void Write(size_t index, const T& value) const {
     uint64_t words[sizeof(T) / sizeof(uint64_t)];

@@ -8,10 +8,11 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
 
 import perf_path  # noqa: F401  pylint: disable=unused-import
+
+from harness.wire import netlab
 
 ROOT = os.path.realpath(f"{os.path.dirname(__file__)}/../..")
 SKIPPED = 77  # exit status that CTest shows as "Skipped"
@@ -54,11 +55,9 @@ class Bench(unittest.TestCase):
 
     def test_ended_by_a_signal_it_leaves_nothing(self):
         with self.start("memory") as bench:
-            deadline = time.monotonic() + 30
-            while not leftovers(bench.pid):
-                self.assertLess(time.monotonic(), deadline)
-                self.assertIsNone(bench.poll())
-                time.sleep(0.05)
+            netlab.wait_for(
+                lambda: leftovers(bench.pid) or bench.poll() is not None,
+                "namespaces of the harness", 30)
             bench.send_signal(signal.SIGTERM)
             output, _ = bench.communicate(timeout=60)
         self.assertEqual(bench.returncode, 128 + signal.SIGTERM, output)
