@@ -14,8 +14,10 @@
  */
 const volatile __u32 cfg_slot;
 
-/* Whether fast.h is in use: without it all packets see all stages. */
-const volatile bool cfg_fast_way = true;
+/* Whether fast.h is in use: without it all packets see all stages. Not a bool:
+ * libbpf's skeleton, C++ here, would spell that _Bool.
+ */
+const volatile __u8 cfg_fast_way = 1;
 
 /* What a stage says. Everything but RP_NEXT ends the pipeline. */
 enum rp_verdict {
