@@ -13,6 +13,8 @@ namespace {
 // For another process that looks into the file; rampartd is the only writer.
 constexpr int kBusyMilliseconds = 2000;
 
+constexpr std::string_view kTableCount = "SELECT count(*) FROM sqlite_schema";
+
 absl::StatusCode CodeOf(int sqlite_code) {
   switch (sqlite_code & 0xff) {
     case SQLITE_NOTADB:
@@ -24,12 +26,6 @@ absl::StatusCode CodeOf(int sqlite_code) {
       return absl::StatusCode::kUnavailable;
   }
 }
-
-struct Finalize {
-  void operator()(sqlite3_stmt* statement) const {
-    sqlite3_finalize(statement);
-  }
-};
 
 void Bind(sqlite3_stmt* statement, int index, const Sqlite::Value& value) {
   if (const auto* integer = std::get_if<int64_t>(&value)) {
@@ -54,8 +50,16 @@ std::string_view Sqlite::Row::Text(int column) const {
           static_cast<size_t>(sqlite3_column_bytes(statement_, column))};
 }
 
+bool Sqlite::Row::IsNull(int column) const {
+  return sqlite3_column_type(statement_, column) == SQLITE_NULL;
+}
+
 void Sqlite::Close::operator()(sqlite3* database) const {
   sqlite3_close_v2(database);
+}
+
+void Sqlite::Finalize::operator()(sqlite3_stmt* statement) const {
+  sqlite3_finalize(statement);
 }
 
 absl::StatusOr<Sqlite> Sqlite::Open(const std::string& path) {
@@ -82,29 +86,70 @@ absl::Status Sqlite::Error(std::string_view what) const {
                                    ": ", sqlite3_errmsg(database)));
 }
 
-absl::Status Sqlite::Step(std::string_view sql,
-                          std::initializer_list<Value> values,
-                          absl::FunctionRef<void(const Row&)> visit) {
-  sqlite3_stmt* raw = nullptr;
-  if (sqlite3_prepare_v2(database_.get(), sql.data(), sql.size(), &raw,
+absl::Status Sqlite::UseSchema(const Schema& schema,
+                               absl::FunctionRef<absl::Status()> create) {
+  ASSIGN_OR_RETURN(const int64_t tables, QueryInteger(kTableCount));
+  if (tables == 0)
+    RETURN_IF_ERROR(Write([&]() -> absl::Status {
+      ASSIGN_OR_RETURN(const int64_t still, QueryInteger(kTableCount));
+      if (still != 0) return absl::OkStatus();
+      RETURN_IF_ERROR(create());
+      RETURN_IF_ERROR(
+          Run(absl::StrCat("PRAGMA application_id=", schema.application_id)));
+      return Run(absl::StrCat("PRAGMA user_version=", schema.version));
+    }));
+  return CheckSchema(schema);
+}
+
+absl::Status Sqlite::CheckSchema(const Schema& schema) {
+  ASSIGN_OR_RETURN(const int64_t application,
+                   QueryInteger("PRAGMA application_id"));
+  ASSIGN_OR_RETURN(const int64_t version, QueryInteger("PRAGMA user_version"));
+  if (application != schema.application_id)
+    return absl::FailedPreconditionError(
+        absl::StrCat("state store ", path_,
+                     ": is another program's database; name another file"));
+  if (version != schema.version)
+    return absl::FailedPreconditionError(
+        absl::StrCat("state store ", path_, ": schema version ", version,
+                     ", and this program needs ", schema.version,
+                     "; use the program that wrote it, or name another file"));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Sqlite::Statement> Sqlite::Prepare(std::string_view sql) {
+  if (const auto kept = statements_.extract(Abseil(sql)))
+    return std::move(kept.mapped());
+  sqlite3_stmt* statement = nullptr;
+  if (sqlite3_prepare_v2(database_.get(), sql.data(), sql.size(), &statement,
                          nullptr) != SQLITE_OK)
     return Error(sql);
-  const std::unique_ptr<sqlite3_stmt, Finalize> statement(raw);
+  return Statement(statement);
+}
+
+absl::Status Sqlite::Query(std::string_view sql,
+                           std::initializer_list<Value> values,
+                           absl::FunctionRef<void(const Row&)> visit) {
+  ASSIGN_OR_RETURN(Statement statement, Prepare(sql));
   int index = 0;
-  for (const Value& value : values) Bind(raw, ++index, value);
+  for (const Value& value : values) Bind(statement.get(), ++index, value);
   int result;
-  while ((result = sqlite3_step(raw)) == SQLITE_ROW) visit(Row(raw));
-  return result == SQLITE_DONE ? absl::OkStatus() : Error(sql);
+  while ((result = sqlite3_step(statement.get())) == SQLITE_ROW)
+    visit(Row(statement.get()));
+  if (result != SQLITE_DONE) return Error(sql);
+  sqlite3_reset(statement.get());
+  statements_.insert_or_assign(std::string(sql), std::move(statement));
+  return absl::OkStatus();
 }
 
 absl::Status Sqlite::Run(std::string_view sql,
                          std::initializer_list<Value> values) {
-  return Step(sql, values, [](const Row&) {});
+  return Query(sql, values, [](const Row&) {});
 }
 
 absl::Status Sqlite::Query(std::string_view sql,
                            absl::FunctionRef<void(const Row&)> visit) {
-  return Step(sql, {}, visit);
+  return Query(sql, {}, visit);
 }
 
 absl::StatusOr<int64_t> Sqlite::QueryInteger(std::string_view sql) {

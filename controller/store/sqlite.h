@@ -10,6 +10,7 @@
 #include <string_view>
 #include <variant>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -32,6 +33,7 @@ class Sqlite {
     explicit Row(sqlite3_stmt* statement) : statement_(statement) {}
     int64_t Integer(int column) const;
     std::string_view Text(int column) const;
+    bool IsNull(int column) const;
 
    private:
     sqlite3_stmt* statement_;
@@ -41,10 +43,22 @@ class Sqlite {
   // the disk when it returns.
   static absl::StatusOr<Sqlite> Open(const std::string& path);
 
+  // What a file holds, and in which shape.
+  struct Schema {
+    int64_t application_id;
+    int64_t version;
+  };
+  // Makes an empty file one of `schema`, with what `create` puts into it.
+  // Errors: FailedPrecondition if it is another program's or version's.
+  absl::Status UseSchema(const Schema& schema,
+                         absl::FunctionRef<absl::Status()> create);
+
   // Runs one statement with `values` for its question marks.
   absl::Status Run(std::string_view sql,
                    std::initializer_list<Value> values = {});
   // And calls `visit` for each row of its result.
+  absl::Status Query(std::string_view sql, std::initializer_list<Value> values,
+                     absl::FunctionRef<void(const Row&)> visit);
   absl::Status Query(std::string_view sql,
                      absl::FunctionRef<void(const Row&)> visit);
   // The only value of the only row.
@@ -60,17 +74,23 @@ class Sqlite {
   struct Close {
     void operator()(sqlite3* database) const;
   };
+  struct Finalize {
+    void operator()(sqlite3_stmt* statement) const;
+  };
+  using Statement = std::unique_ptr<sqlite3_stmt, Finalize>;
 
   Sqlite(sqlite3* database, std::string path)
       : database_(database), path_(std::move(path)) {}
   absl::Status Error(std::string_view what) const;
+  absl::Status CheckSchema(const Schema& schema);
+  absl::StatusOr<Statement> Prepare(std::string_view sql);
   absl::Status Transaction(std::string_view begin,
                            absl::FunctionRef<absl::Status()> body);
-  absl::Status Step(std::string_view sql, std::initializer_list<Value> values,
-                    absl::FunctionRef<void(const Row&)> visit);
 
   std::unique_ptr<sqlite3, Close> database_;
   std::string path_;
+  // Those not running, by their text: preparing one costs as much as a row.
+  absl::flat_hash_map<std::string, Statement> statements_;
 };
 
 }  // namespace rampart

@@ -22,13 +22,12 @@ namespace rampart {
 namespace {
 
 constexpr std::string_view kScheme = "sqlite://";
-constexpr int64_t kSchemaVersion = 1;
-constexpr std::string_view kTableCount = "SELECT count(*) FROM sqlite_schema";
-constexpr int64_t kApplicationId = 0x52414d50;  // "RAMP"
+constexpr Sqlite::Schema kSchema = {.application_id = 0x52414d50,  // "RAMP"
+                                    .version = 1};
 
 // state holds one row. A tenant is one JSON document, as in model/json.h. Rows
 // of ids stay; tunnel is empty for the tenant's own.
-constexpr const char* kSchema[] = {
+constexpr const char* kTables[] = {
     "CREATE TABLE state (one INTEGER PRIMARY KEY CHECK (one = 1),"
     " store_id INTEGER NOT NULL, epoch INTEGER NOT NULL, file TEXT NOT NULL)"
     " STRICT",
@@ -52,7 +51,6 @@ class SqliteStore final : public StateStore {
   SqliteStore(std::string path, Sqlite database)
       : path_(std::move(path)), database_(std::move(database)) {}
   absl::Status Prepare();
-  absl::Status CheckVersion();
   absl::Status Create();
   absl::StatusOr<StoredResources> Read();
   absl::StatusOr<Ids> ReadIds();
@@ -85,34 +83,10 @@ absl::StatusOr<std::unique_ptr<StateStore>> SqliteStore::Open(
 }
 
 absl::Status SqliteStore::Prepare() {
-  ASSIGN_OR_RETURN(const int64_t tables, database_.QueryInteger(kTableCount));
-  if (tables == 0)
-    RETURN_IF_ERROR(database_.Write([&]() -> absl::Status {
-      ASSIGN_OR_RETURN(const int64_t still,
-                       database_.QueryInteger(kTableCount));
-      return still == 0 ? Create() : absl::OkStatus();
-    }));
-  RETURN_IF_ERROR(CheckVersion());
+  RETURN_IF_ERROR(database_.UseSchema(kSchema, [&] { return Create(); }));
   ASSIGN_OR_RETURN(const int64_t id,
                    database_.QueryInteger("SELECT store_id FROM state"));
   store_id_ = static_cast<uint64_t>(id);
-  return absl::OkStatus();
-}
-
-absl::Status SqliteStore::CheckVersion() {
-  ASSIGN_OR_RETURN(const int64_t application,
-                   database_.QueryInteger("PRAGMA application_id"));
-  ASSIGN_OR_RETURN(const int64_t version,
-                   database_.QueryInteger("PRAGMA user_version"));
-  if (application != kApplicationId)
-    return absl::FailedPreconditionError(
-        absl::StrCat("state store ", path_,
-                     ": is another program's database; name another file"));
-  if (version != kSchemaVersion)
-    return absl::FailedPreconditionError(
-        absl::StrCat("state store ", path_, ": schema version ", version,
-                     ", and this program needs ", kSchemaVersion,
-                     "; use the program that wrote it, or name another file"));
   return absl::OkStatus();
 }
 
@@ -121,12 +95,8 @@ absl::Status SqliteStore::Create() {
   while (id == 0)
     if (getrandom(&id, sizeof(id), 0) != sizeof(id))
       return absl::ErrnoToStatus(errno, "state store: getrandom");
-  for (const char* table : kSchema) RETURN_IF_ERROR(database_.Run(table));
-  RETURN_IF_ERROR(
-      database_.Run("INSERT INTO state VALUES (1, ?, 0, '')", {id}));
-  RETURN_IF_ERROR(
-      database_.Run(absl::StrCat("PRAGMA application_id=", kApplicationId)));
-  return database_.Run(absl::StrCat("PRAGMA user_version=", kSchemaVersion));
+  for (const char* table : kTables) RETURN_IF_ERROR(database_.Run(table));
+  return database_.Run("INSERT INTO state VALUES (1, ?, 0, '')", {id});
 }
 
 absl::StatusOr<StoredResources> SqliteStore::Read() {
