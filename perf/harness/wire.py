@@ -74,9 +74,10 @@ class Wire(netlab.Lab):
         return tools.run_json([*argv, *arguments],
                               330 + options.seconds + options.warm_up, idle)
 
-    def redirect(self):
-        """Flags: a bare redirect from b to c, the least a gateway can do."""
-        return ["--middle", "redirect", "--middle-netns", self.mid.netns,
+    def redirect(self, how="redirect"):
+        """Flags: a bare redirect from b to c, the least a gateway can do;
+        "touch": the least that one with a flow table can."""
+        return ["--middle", how, "--middle-netns", self.mid.netns,
                 "--middle-in", "b", "--middle-out", "c", "--same"]
 
 
@@ -123,7 +124,14 @@ class WireContender(Contender):
 
 class BareRedirect(WireContender):
     """The ceiling of any gateway: XDP redirect of the same frames."""
+    how = "redirect"
 
     def traffic(self):
-        return self.wire.load(self.options, *self.wire.redirect(),
+        return self.wire.load(self.options, *self.wire.redirect(self.how),
                               *self.arguments)
+
+
+class LineRedirect(BareRedirect):
+    """The ceiling of any gateway with a flow table: a redirect that one cache
+    line, which the packet names, decides about."""
+    how = "touch"

@@ -4,7 +4,7 @@ same frames."""
 
 from harness.gateway import FLOWS, Gateway
 from harness.profile import Profile
-from harness.wire import BareRedirect
+from harness.wire import BareRedirect, LineRedirect
 
 SNAT = ["--nat", "numbered"]
 GUE = {"none": "gue-none", "mac": "gue-mac", "cookie": "gue-cookie",
@@ -24,24 +24,32 @@ class _Lines:
     def __init__(self, options):
         self.options = options
         self.lines = []
+        self.redirect = None  # of the group that was begun last
 
     def group(self, name, frames):
         """Begins a group; frames: flags that say what is sent."""
-        redirect = "XDP redirect" + (f", {name}" if name else "")
-        self.lines.append(BareRedirect(
-            redirect, self.options, [*frames, "--flows", 1000], name))
+        self.redirect = BareRedirect(
+            "XDP redirect" + (f", {name}" if name else ""), self.options,
+            [*frames, "--flows", 1000], name)
+        self.lines.append(self.redirect)
 
     def add(self, name, flags, flows=1000, edge=()):
         """A line of the group that was begun last."""
-        redirect = next(line for line in reversed(self.lines)
-                        if isinstance(line, BareRedirect))
         self.lines.append(Gateway(name, self.options, flags, flows, edge,
-                                  redirect.group, redirect.name))
+                                  self.redirect.group, self.redirect.name))
+
+    def add_limit(self, name, frames, flows):
+        """The least that any flow table costs."""
+        self.lines.append(LineRedirect(
+            name, self.options,
+            [*frames, "--flows", flows, "--order", "random"],
+            self.redirect.group, self.redirect.name))
 
 
 def _by_flows(lines):
     lines.group("", scene())
     for label, flows in FLOWS.items():
+        lines.add_limit(f"a cache line each, {label}", scene(), flows)
         lines.add(f"none, {label}", scene() + SNAT, flows)
     # In the same group, for bench compares them.
     lines.add("mac, 1 k", scene("mac") + SNAT)
@@ -82,7 +90,8 @@ def _by_family(lines):
 class Established(Profile):
     name = "established"
     help = ("established flows in random order; X: GUE of that profile in, "
-            "SNAT, out plain; X to Y: SNAT, out by GUE of profile Y")
+            "SNAT, out plain; X to Y: SNAT, out by GUE of profile Y; a cache "
+            "line each: a redirect that one line of the flow decides about")
     unit = "Mpps"
     higher_is_better = True
 

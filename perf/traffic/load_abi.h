@@ -57,6 +57,13 @@ struct perf_position {
   __u32 pad;
 };
 
+struct perf_line {
+  __u64 packets;
+  __u64 bytes;
+  __u32 way; /* index of the device */
+  __u8 pad[44];
+};
+
 struct perf_arrivals {
   __u64 packets; /* of the length expected */
   __u64 others;

@@ -14,6 +14,7 @@ const std::map<std::string, perf_order> kOrders = {
     {"new", PERF_ORDER_NEW}};
 const std::map<std::string, Middle> kMiddles = {{"none", Middle::kNone},
                                                 {"redirect", Middle::kRedirect},
+                                                {"touch", Middle::kTouch},
                                                 {"reflect", Middle::kReflect}};
 
 void AddPlaces(CLI::App& app, RigOptions& rig) {

@@ -123,6 +123,8 @@ absl::Status Rig::Load() {
   rodata.cfg_sample_mask = options_.sample_every - 1;
   if (options_.order == PERF_ORDER_RANDOM)
     bpf_map__set_max_entries(skeleton_->maps.perf_numbers, options_.flows);
+  if (options_.middle == Middle::kTouch)
+    bpf_map__set_max_entries(skeleton_->maps.perf_lines, 2 * options_.flows);
   if (perf_load_bpf__load(skeleton_) != 0) return Error("load");
   return absl::OkStatus();
 }
@@ -177,12 +179,14 @@ absl::Status Rig::KeepSource() {
 }
 
 absl::Status Rig::AttachMiddle() {
-  const bool reflects = options_.middle == Middle::kReflect;
-  if (!reflects)
-    RETURN_IF_ERROR(SetWay(skeleton_->maps.perf_way_out, options_.middle_out));
-  return AttachXdp(
-      reflects ? skeleton_->progs.perf_reflect : skeleton_->progs.perf_redirect,
-      options_.middle_in.device, links_);
+  const auto& programs = skeleton_->progs;
+  const std::string& device = options_.middle_in.device;
+  if (options_.middle == Middle::kReflect)
+    return AttachXdp(programs.perf_reflect, device, links_);
+  RETURN_IF_ERROR(SetWay(skeleton_->maps.perf_way_out, options_.middle_out));
+  return AttachXdp(options_.middle == Middle::kTouch ? programs.perf_touch
+                                                     : programs.perf_redirect,
+                   device, links_);
 }
 
 absl::Status Rig::AttachSink() {

@@ -27,7 +27,7 @@ struct Place {
 };
 
 // What the device in the middle does if perf_load has to play it.
-enum class Middle { kNone, kRedirect, kReflect };
+enum class Middle { kNone, kRedirect, kTouch, kReflect };
 
 struct RigOptions {
   perf_frame frame = {};
