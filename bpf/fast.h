@@ -74,7 +74,8 @@ static __always_inline bool is_steady(const struct rp_pkt *pkt, const struct rp_
 }
 
 /* From the tenant's IP header at `l3`, a constant, on; outer headers vouch for
- * pkt->limit.
+ * pkt->limit. The entry is looked for first: it is what may not be in the cache,
+ * and can come while the rest is checked.
  */
 static __always_inline enum rp_verdict fast_inner(struct xdp_md *ctx, struct rp_pkt *pkt,
 						  const __u32 l3)
@@ -86,7 +87,16 @@ static __always_inline enum rp_verdict fast_inner(struct xdp_md *ctx, struct rp_
 	struct rp_flow4 *entry;
 	__u32 slot;
 
-	if (!ip || pkt->limit < l3 || !is_plain_ip4(ip, pkt->limit - l3) || ip->ttl < 2)
+	if (!ip || pkt->limit < l3)
+		return RP_NEXT;
+	key.saddr = ip->saddr;
+	key.daddr = ip->daddr;
+	key.sport = ports[0];
+	key.dport = ports[1];
+	key.proto = ip->protocol;
+	slot = slot_of4(&key);
+	entry = bpf_map_lookup_elem(&rp_flows4, &slot);
+	if (!entry || !is_plain_ip4(ip, pkt->limit - l3) || ip->ttl < 2)
 		return RP_NEXT;
 	pkt->ecn = ip->tos & 3;
 	if (pkt->outer_ecn && pkt->outer_ecn != pkt->ecn)
@@ -95,16 +105,7 @@ static __always_inline enum rp_verdict fast_inner(struct xdp_md *ctx, struct rp_
 	pkt->l4 = l3 + sizeof(*ip);
 	pkt->ip_len = bpf_ntohs(ip->tot_len);
 	pkt->proto = ip->protocol;
-	key.saddr = ip->saddr;
-	key.daddr = ip->daddr;
-	key.sport = ports[0];
-	key.dport = ports[1];
-	key.proto = ip->protocol;
-	if (!is_usual(ctx, pkt))
-		return RP_NEXT;
-	slot = slot_of4(&key);
-	entry = bpf_map_lookup_elem(&rp_flows4, &slot);
-	if (!entry || !is_steady(pkt, &entry->flow))
+	if (!is_usual(ctx, pkt) || !is_steady(pkt, &entry->flow))
 		return RP_NEXT;
 	take_exit(pkt, &entry->flow);
 	slot = pkt->next_hop;

@@ -71,10 +71,29 @@ struct rp_pkt {
 	__u16 reason; /* enum rp_outcome, when dropped */
 };
 
+/* The tick of a jiffy: upper and lower half. The coarse clock moves with the
+ * jiffies, which are a load, while it is a call; so it is read once for each.
+ * CPUs that do so at once write the same, in one store.
+ */
+__u64 rp_tick_of_jiffy;
+
+static __always_inline __u32 tick_now(void)
+{
+	__u64 known = *(volatile __u64 *)&rp_tick_of_jiffy;
+	__u32 jiffy = bpf_jiffies64();
+	__u32 tick;
+
+	if (known >> 32 == jiffy)
+		return known;
+	tick = bpf_ktime_get_coarse_ns() >> RP_TICK_SHIFT;
+	*(volatile __u64 *)&rp_tick_of_jiffy = (__u64)jiffy << 32 | tick;
+	return tick;
+}
+
 static __always_inline struct rp_pkt packet_of(struct xdp_md *ctx)
 {
 	long len = (long)ctx->data_end - (long)ctx->data;
-	struct rp_pkt pkt = { .now = bpf_ktime_get_coarse_ns() >> RP_TICK_SHIFT };
+	struct rp_pkt pkt = { .now = tick_now() };
 
 	/* Or clang subtracts where the length is used, and keeps 32 bits of each
 	 * pointer until then, which the verifier refuses.
