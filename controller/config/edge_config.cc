@@ -12,6 +12,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "controller/base/text.h"
+#include "controller/config/nat_config.h"
 #include "controller/config/yaml.h"
 #include "controller/model/fields.h"
 #include "controller/model/words.h"
@@ -24,17 +25,7 @@ constexpr Word<DeviceRole> kRoles[] = {{"uplink", DeviceRole::kUplink},
 constexpr Word<XdpMode> kModes[] = {{"auto", XdpMode::kAuto},
                                     {"native", XdpMode::kNative},
                                     {"generic", XdpMode::kGeneric}};
-constexpr Word<NatMapping> kMappings[] = {
-    {"endpoint-independent", NatMapping::kEndpointIndependent},
-    {"address-and-port-dependent", NatMapping::kAddressAndPortDependent}};
-// The other kinds of enum NatFiltering need state that flows do not hold.
-constexpr Word<NatFiltering> kFilterings[] = {
-    {"address-and-port-dependent", NatFiltering::kAddressAndPortDependent}};
-
 constexpr std::string_view kSqlite = "sqlite://";
-// An idle time-out must be well within the time that ticks take to wrap.
-constexpr absl::Duration kTimeoutMax = absl::Hours(24 * 30);
-constexpr absl::Duration kTimeoutMin = absl::Milliseconds(100);
 // As many as a map of 128-byte elements may have in 16 GiB.
 constexpr uint32_t kFlowsMax = uint32_t{1} << 27;
 
@@ -42,25 +33,6 @@ absl::Status Wrong(std::string_view text, std::string_view what,
                    std::string_view right) {
   return absl::InvalidArgumentError(
       absl::StrCat(Quoted(text), " ", Abseil(what), "; write ", Abseil(right)));
-}
-
-absl::StatusOr<absl::Duration> ParseTimeout(std::string_view text) {
-  absl::Duration duration;
-  if (!absl::ParseDuration(Abseil(text), &duration))
-    return Wrong(text, "is not a duration",
-                 "a number and its unit, such as 300s or 5m");
-  if (duration < kTimeoutMin || duration > kTimeoutMax)
-    return Wrong(text, "is out of range", "100ms to 720h");
-  return duration;
-}
-
-// Port 0 is not for use (RFC 6335 section 6).
-absl::StatusOr<PortRange> ParseNatPorts(std::string_view text) {
-  absl::StatusOr<PortRange> ports = ParsePorts(text);
-  if (!ports.ok() || ports->first == 0)
-    return Wrong(text, "is not a range of NAT ports",
-                 "one from 1 to 65535, such as 1024-65535");
-  return ports;
 }
 
 absl::StatusOr<std::string> ParseSocketPath(std::string_view text) {
@@ -133,47 +105,6 @@ void ReadDevices(Fields& fields, EdgeConfig& config) {
     fields.Mistake("devices", "holds no device; write at least one");
 }
 
-void CheckPool(Fields& fields, const NatPoolConfig& pool) {
-  if (!fields.ok()) return;
-  const int ports = pool.ports.last - pool.ports.first + 1;
-  if (pool.block_size > ports)
-    fields.Mistake("block_size",
-                   absl::StrCat(pool.block_size, " is more than the ", ports,
-                                " ports of range ", PortsToString(pool.ports),
-                                "; write at most ", ports));
-}
-
-void ReadPools(Fields& fields, EdgeConfig& config) {
-  fields.ReadMaps("pools", "pool", [&](Fields& item) {
-    NatPoolConfig pool;
-    pool.line = item.line();
-    item.Required("name", ParseName, pool.name);
-    ReadAddresses(item, pool.addresses);
-    item.Read("ports", ParseNatPorts, pool.ports);
-    item.Read("block_size", WholeNumber<uint16_t>(1, 65535), pool.block_size);
-    item.Read("mapping", OneOf(kMappings), pool.mapping);
-    item.Read("filtering", OneOf(kFilterings), pool.filtering);
-    CheckPool(item, pool);
-    for (const NatPoolConfig& other : config.pools)
-      if (!pool.name.empty() && other.name == pool.name)
-        item.Mistake("name", absl::StrCat("duplicate pool ", Quoted(pool.name),
-                                          " (first on line ", other.line,
-                                          "); give each pool its own name"));
-    config.pools.push_back(std::move(pool));
-  });
-}
-
-void ReadNat(Fields& fields, EdgeConfig& config) {
-  ReadPools(fields, config);
-  fields.ReadMap("timeouts", [&](Fields& timeouts) {
-    FlowTimeouts& out = config.timeouts;
-    timeouts.Read("udp", ParseTimeout, out.udp);
-    timeouts.Read("tcp_established", ParseTimeout, out.tcp_established);
-    timeouts.Read("tcp_transitory", ParseTimeout, out.tcp_transitory);
-    timeouts.Read("icmp", ParseTimeout, out.icmp);
-  });
-}
-
 void ReadSections(Fields& fields, EdgeConfig& config) {
   fields.ReadMap("gue", [&](Fields& gue) {
     ReadAddresses(gue, config.gue_addresses);
@@ -213,6 +144,14 @@ void CheckOverlap(const EdgeConfig& config, Mistakes& mistakes) {
                                   " too; keep it in one of them"));
     }
   }
+  for (const NatPoolConfig& pool : config.pools)
+    for (const NatPrefixConfig& prefix : pool.prefixes)
+      for (const auto& [address, owner] : owners)
+        if (prefix.outside.Contains(address))
+          mistakes.Add(prefix.line,
+                       absl::StrCat("outside ", prefix.outside.ToString(),
+                                    " holds ", address.ToString(), " of ",
+                                    owner, "; keep it in one of them"));
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "controller/base/endpoint.h"
 #include "controller/base/ip.h"
 #include "controller/model/resources.h"
 
@@ -32,20 +33,60 @@ enum class NatFiltering {
   kAddressAndPortDependent
 };
 
+// How the external port is chosen among the free ones.
+enum class NatPortChoice {
+  kRandom,   // RFC 6056
+  kParity,   // random of the internal port's parity (RFC 4787 REQ-4)
+  kPreserve  // the internal port if it is free, else random
+};
+
+// Port forwarding: this external endpoint is always this internal one's.
+struct NatStaticConfig {
+  std::string tenant;
+  std::string vnet;
+  uint8_t protocol = 0;  // TCP or UDP
+  Endpoint inside;
+  Endpoint outside;  // its address is one of the pool
+  int line = 0;
+};
+
+// One to one: NETMAP for IPv4, RFC 6296 for IPv6. Both have the same length.
+struct NatPrefixConfig {
+  std::string tenant;
+  std::string vnet;
+  Prefix inside;
+  Prefix outside;
+  int line = 0;
+};
+
 struct NatPoolConfig {
   std::string name;
-  std::vector<IpAddress> addresses;
+  std::vector<IpAddress> addresses;  // none if all is done by `prefixes`
   PortRange ports = {1024, 65535};
   uint16_t block_size = 512;
   NatMapping mapping = NatMapping::kEndpointIndependent;
   NatFiltering filtering = NatFiltering::kAddressAndPortDependent;
+  NatPortChoice port_choice = NatPortChoice::kRandom;
+  uint32_t blocks_per_subscriber = 8;        // RFC 6888 REQ-4; 0: no limit
+  uint32_t mappings_per_second = 0;          // of a subscriber; 0: no limit
+  absl::Duration rest = absl::Seconds(120);  // RFC 6888 REQ-8
+  // A subscriber's mappings to different remotes share ports (RFC 7857
+  // section 3).
+  bool overload = false;
+  std::vector<Prefix> exclude;  // destinations that are not translated
+  std::vector<NatStaticConfig> static_mappings;
+  std::vector<NatPrefixConfig> prefixes;
+  bool pcp = false;  // subscribers may ask for mappings
   int line = 0;
 };
 
 struct FlowTimeouts {
   absl::Duration udp = absl::Seconds(300);
+  absl::Duration udp_unreplied = absl::Seconds(120);
+  absl::Duration dns = absl::Seconds(30);  // UDP to port 53
   absl::Duration tcp_established = absl::Seconds(7440);
-  absl::Duration tcp_transitory = absl::Seconds(240);
+  absl::Duration tcp_opening = absl::Seconds(240);
+  absl::Duration tcp_closing = absl::Seconds(240);
   absl::Duration icmp = absl::Seconds(60);
 };
 
@@ -62,6 +103,9 @@ struct EdgeConfig {
   std::string state = "sqlite:///var/lib/rampart/state.db";
   std::string metrics_listen;  // "": no metrics
   std::string flow_log_path;   // "": no flow log
+  // "file:line: what is unwise; why", for the log. Nothing keeps the edge from
+  // running.
+  std::vector<std::string> warnings;
 };
 
 // Parses the text of rampartd.yaml. Every mistake is one line of the error

@@ -15,9 +15,25 @@ namespace {
 
 constexpr absl::Duration kPendingMax = absl::Seconds(3);
 
-rp_outcome ReasonOf(const absl::Status& nat_error) {
-  return absl::IsResourceExhausted(nat_error) ? RP_DROP_NAT_EXHAUSTED
-                                              : RP_DROP_NAT_NO_ADDRESS;
+rp_outcome ReasonOf(NatVerdict verdict) {
+  switch (verdict) {
+    case NatVerdict::kGranted:
+      return RP_FORWARDED;
+    case NatVerdict::kNoPool:
+    case NatVerdict::kNoFamily:
+      return RP_DROP_NAT_NO_ADDRESS;
+    case NatVerdict::kQuota:
+      return RP_DROP_NAT_EXHAUSTED;
+    case NatVerdict::kRate:
+      return RP_DROP_NAT_EXHAUSTED;
+    case NatVerdict::kNoBlock:
+    case NatVerdict::kRemoteTaken:
+      return RP_DROP_NAT_EXHAUSTED;
+    case NatVerdict::kLogging:
+    case NatVerdict::kNoLog:
+      return RP_DROP_NAT_EXHAUSTED;
+  }
+  RP_CHECK(false);
 }
 
 }  // namespace
@@ -232,12 +248,17 @@ absl::Status Admission::Admit(const Arrival& arrival,
       .protocol = plan->tuple.protocol,
       .inside_port = plan->tuple.source.port,
       .remote = plan->tuple.destination};
-  const absl::StatusOr<Endpoint> outside = nat_->Acquire(request);
-  if (!outside.ok()) return Refuse<F>(arrival, {ReasonOf(outside.status())});
-  plan->source = *outside;
+  const NatGrant grant = nat_->Acquire(request);
+  if (!grant.ok()) {
+    // These two pass by themselves.
+    const bool remember = grant.verdict != NatVerdict::kRate &&
+                          grant.verdict != NatVerdict::kLogging;
+    return Refuse<F>(arrival, {ReasonOf(grant.verdict), remember});
+  }
+  plan->source = grant.outside;
   plan->snat = true;
   decided<F>().push_back(
-      {arrival, CompileFlow<F>(*plan), rule, request, *outside});
+      {arrival, CompileFlow<F>(*plan), rule, request, grant.outside});
   deps_.flows.PrefetchTags<F>(decided<F>().back().pair.key[kReverse]);
   return absl::OkStatus();
 }

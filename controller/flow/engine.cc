@@ -114,8 +114,8 @@ absl::Status EngineImpl::Apply(std::shared_ptr<const Snapshot> snapshot) {
   const std::shared_ptr<const Snapshot> old = std::move(snapshot_);
   snapshot_ = std::move(snapshot);
   if (first) {
-    nat_ =
-        std::make_unique<NatAllocator>(snapshot_->edge().pools, deps_.random);
+    nat_ = std::make_unique<NatAllocator>(snapshot_->edge().pools, deps_.clock,
+                                          deps_.random);
     flows_.UseNat(nat_.get(), snapshot_->edge().pools);
   }
   flows_.UseEpoch(snapshot_->epoch());
@@ -168,7 +168,7 @@ absl::Status EngineImpl::WriteConfig() {
   uint32_t* timeouts = config_.timeouts;
   timeouts[RP_TIMEOUT_UDP] = ToTicks(edge.timeouts.udp);
   timeouts[RP_TIMEOUT_TCP_ESTABLISHED] = ToTicks(edge.timeouts.tcp_established);
-  timeouts[RP_TIMEOUT_TCP_TRANSITORY] = ToTicks(edge.timeouts.tcp_transitory);
+  timeouts[RP_TIMEOUT_TCP_TRANSITORY] = ToTicks(edge.timeouts.tcp_opening);
   timeouts[RP_TIMEOUT_ICMP] = ToTicks(edge.timeouts.icmp);
   timeouts[RP_TIMEOUT_OTHER] = ToTicks(kOtherTimeout);
   timeouts[RP_TIMEOUT_DENIED] = ToTicks(kDeniedTimeout);

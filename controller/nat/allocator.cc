@@ -4,18 +4,21 @@
 #include <netinet/in.h>
 
 #include <algorithm>
-#include <optional>
+#include <string>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
-#include "absl/container/node_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "controller/base/status.h"
-#include "controller/nat/free_set.h"
-#include "controller/nat/port_block.h"
+#include "controller/base/text.h"
+#include "controller/nat/fixed.h"
+#include "controller/nat/pool.h"
 
 namespace rampart {
 namespace {
+
+using External = Pool::External;
+using Holder = Pool::Holder;
 
 // Nothing for protocols that are translated by address only.
 std::optional<PortSpace> SpaceOf(uint8_t protocol) {
@@ -32,50 +35,13 @@ std::optional<PortSpace> SpaceOf(uint8_t protocol) {
   }
 }
 
-// An address of a pool.
-struct External {
-  IpAddress address;
-  FreeSet blocks;  // by position in the pool's port range
-};
-
-struct Pool {
-  explicit Pool(NatPoolConfig pool_config) : config(std::move(pool_config)) {
-    RP_CHECK(config.block_size > 0 && config.ports.first <= config.ports.last);
-    const uint32_t blocks =
-        (config.ports.last - config.ports.first) / config.block_size + 1;
-    for (const IpAddress& address : config.addresses)
-      externals.push_back({address, FreeSet(blocks)});
-  }
-
-  uint32_t BlockOf(uint16_t port) const {
-    return (port - config.ports.first) / config.block_size;
-  }
-  uint32_t FirstOf(uint32_t block) const {
-    return config.ports.first + block * config.block_size;
-  }
-  // The last block is what the range leaves for it.
-  PortBlock MakeBlock(uint32_t index) const {
-    const uint32_t first = FirstOf(index);
-    return PortBlock(first, std::min<uint32_t>(config.block_size,
-                                               config.ports.last - first + 1));
-  }
-
-  NatPoolConfig config;
-  std::vector<External> externals;
-};
-
-// What a subscriber holds of one pool; it exists while it holds something.
-struct Holding {
-  External* external;
-  std::vector<PortBlock> blocks = {};  // by first port
-  uint32_t mappings = 0;
-};
-using Holdings = absl::node_hash_map<std::pair<Pool*, Subscriber>, Holding>;
-using Holder = Holdings::value_type;
+bool IsTcpOrUdp(uint8_t protocol) {
+  return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP;
+}
 
 struct PortKey {
   const Holder* holder;
-  Endpoint remote;  // address-and-port-dependent mapping, else empty
+  Endpoint remote;  // of a mapping for one remote endpoint, else empty
   uint16_t inside_port;
   uint8_t protocol;
   friend bool operator==(const PortKey&, const PortKey&) = default;
@@ -88,7 +54,9 @@ struct PortKey {
 struct PortMapping {
   uint32_t flows = 0;
   uint16_t outside_port = 0;
+  bool open = false;  // by Open()
 };
+using PortMappings = absl::flat_hash_map<PortKey, PortMapping>;
 
 // Without ports, only the remote address tells who a packet is for.
 struct AddressKey {
@@ -109,225 +77,296 @@ struct AddressMapping {
 constexpr absl::string_view kRemoteTaken =
     "another subscriber of this address uses the protocol with that remote";
 
+bool IsDependent(const Holder& holder) {
+  return holder.second.pool->config().mapping ==
+         NatMapping::kAddressAndPortDependent;
+}
+
+// The key of a mapping for all remotes.
+PortKey OpenKey(const Holder& holder, const NatAllocator::Request& request) {
+  return {&holder, {}, request.inside_port, request.protocol};
+}
 PortKey KeyOf(const Holder& holder, const NatAllocator::Request& request) {
-  const bool dependent = holder.first.first->config.mapping ==
-                         NatMapping::kAddressAndPortDependent;
-  return {&holder, dependent ? request.remote : Endpoint(), request.inside_port,
-          request.protocol};
+  return {&holder, IsDependent(holder) ? request.remote : Endpoint(),
+          request.inside_port, request.protocol};
+}
+PortUser UserOf(const Holder& holder, const PortKey& key, PortSpace space) {
+  return {space,
+          holder.second.pool->config().overload ? key.remote : Endpoint(),
+          key.inside_port};
 }
 
 // "nat: pool default: 10.1.0.5: `what`"
 std::string Describe(const NatAllocator::Request& request,
                      absl::string_view what) {
-  return absl::StrCat("nat: pool ", std::string(request.pool), ": ",
+  return absl::StrCat("nat: pool ", Abseil(request.pool), ": ",
                       request.subscriber.address.ToString(), ": ", what);
-}
-
-// The block of `port`, which may not be there.
-std::vector<PortBlock>::iterator FindBlock(const Pool& pool, Holding& holding,
-                                           uint16_t port) {
-  const uint32_t first = pool.FirstOf(pool.BlockOf(port));
-  return std::lower_bound(
-      holding.blocks.begin(), holding.blocks.end(), first,
-      [](const PortBlock& block, uint32_t p) { return block.first() < p; });
 }
 
 }  // namespace
 
 struct NatAllocator::Impl {
-  std::vector<Pool> pools;
-  std::function<uint32_t(uint32_t bound)> random;
-  Holdings holdings;
-  absl::flat_hash_map<PortKey, PortMapping> port_mappings;
+  Impl(NatAllocator& allocator, const Clock& clock,
+       std::function<uint32_t(uint32_t bound)> random)
+      : shared{clock, std::move(random), allocator.log},
+        on_open(allocator.on_open) {}
+
+  NatShared shared;
+  const std::function<void(uint8_t, const Endpoint&, bool)>& on_open;
+  std::vector<std::unique_ptr<Pool>> pools;
+  FixedMappings fixed;
+  PortMappings port_mappings;
   absl::flat_hash_map<AddressKey, AddressMapping> address_mappings;
+  // In pools with address-dependent filtering: flows by remote address, as
+  // port 0.
+  absl::flat_hash_map<PortKey, uint32_t> contacts;
+  // Mappings by Open() or once by it, in pools with dependent mappings.
+  uint32_t opened = 0;
 
-  absl::StatusOr<Pool*> FindPool(const Request& request);
-  Holder* FindHolder(Pool& pool, const Request& request);
-  Holder& MakeHolder(Pool& pool, const Request& request, External& external);
-  void DropIfIdle(Holder& holder);
-  absl::StatusOr<Holder*> FindOrMakeHolder(Pool& pool, const Request& request);
-  bool Free(const External& external, const Request& request) const;
-
-  PortBlock& AddBlock(Holder& holder, uint32_t index);
-  absl::StatusOr<uint16_t> TakePort(Holder& holder, PortSpace space,
-                                    const Request& request);
-  absl::StatusOr<Endpoint> AcquirePort(Holder& holder, PortSpace space,
-                                       const Request& request);
-  // False if another subscriber has the remote address for this protocol.
-  bool HoldAddress(Holder& holder, const Request& request);
+  Pool* FindPool(std::string_view name) const;
+  // What the configuration fixes for it; nothing: it is mapped dynamically.
+  std::optional<NatGrant> Fixed(const Request& request) const;
+  // Where a further flow of it belongs.
+  PortMapping* FindMapping(const Holder& holder, const Request& request);
+  Pool::Pairing FindOrPair(Pool& pool, const Request& request,
+                           const std::optional<Endpoint>& wanted);
+  NatGrant NewPort(Holder& holder, PortSpace space, const Request& request,
+                   bool open, const std::optional<Endpoint>& wanted);
+  NatGrant NewAddress(Holder& holder, const Request& request);
+  NatGrant New(Pool& pool, const Request& request, bool open,
+               const std::optional<Endpoint>& wanted);
   absl::Status AdoptPort(Holder& holder, PortSpace space,
                          const Request& request, uint16_t port);
-  void ReleasePort(Holder& holder, PortSpace space, const Request& request);
+  // Notes that a flow holds a mapping, or does no longer.
+  void Contact(const Holder& holder, const Request& request, int change);
+  bool IsReachable(const Holder& holder, const PortMapping& mapping) const;
+  bool Admits(const PortKey& open_key, uint16_t outside_port,
+              const IpAddress& remote) const;
+  void Tell(uint8_t protocol, const Endpoint& outside, bool open) const;
+  void SetOpen(Holder& holder, const PortKey& key, PortMapping& mapping,
+               bool open) const;
+  void RemoveMapping(Holder& holder, PortSpace space,
+                     PortMappings::iterator it);
+  void ReleasePort(Holder& holder, PortSpace space, const Request& request,
+                   uint16_t port);
   void ReleaseAddress(Holder& holder, const Request& request);
 };
 
-absl::StatusOr<Pool*> NatAllocator::Impl::FindPool(const Request& request) {
-  for (Pool& pool : pools)
-    if (pool.config.name == request.pool) return &pool;
-  return absl::NotFoundError(Describe(request, "there is no such pool"));
+Pool* NatAllocator::Impl::FindPool(std::string_view name) const {
+  for (const std::unique_ptr<Pool>& pool : pools)
+    if (pool->config().name == name) return pool.get();
+  return nullptr;
 }
 
-Holder* NatAllocator::Impl::FindHolder(Pool& pool, const Request& request) {
-  const auto it = holdings.find({&pool, request.subscriber});
-  return it == holdings.end() ? nullptr : &*it;
+std::optional<NatGrant> NatAllocator::Impl::Fixed(
+    const Request& request) const {
+  if (fixed.empty()) return std::nullopt;
+  const Subscriber& subscriber = request.subscriber;
+  if (const NatStatic* mapping = fixed.FindStatic(
+          request.pool, subscriber, request.protocol, request.inside_port))
+    return NatGrant{NatVerdict::kGranted, mapping->outside};
+  const NatPrefix* prefix = fixed.FindPrefix(request.pool, subscriber);
+  if (prefix == nullptr) return std::nullopt;
+  const std::optional<IpAddress> outside =
+      TranslatePrefix(subscriber.address, prefix->inside, prefix->outside);
+  if (!outside) return NatGrant{NatVerdict::kNoFamily};
+  const bool ports = SpaceOf(request.protocol).has_value();
+  return NatGrant{NatVerdict::kGranted,
+                  {*outside, ports ? request.inside_port : uint16_t{0}}};
 }
 
-Holder& NatAllocator::Impl::MakeHolder(Pool& pool, const Request& request,
-                                       External& external) {
-  return *holdings.try_emplace({&pool, request.subscriber}, Holding{&external})
-              .first;
-}
-
-void NatAllocator::Impl::DropIfIdle(Holder& holder) {
-  if (holder.second.mappings > 0) return;
-  RP_CHECK(holder.second.blocks.empty());
-  holdings.erase(holdings.find(holder.first));
-}
-
-// Whether a new subscriber may be paired with `external`: there is a block
-// for it, so that it can have ports, and nobody has its remote address where
-// there are no ports.
-bool NatAllocator::Impl::Free(const External& external,
-                              const Request& request) const {
-  return external.address.family() == request.subscriber.address.family() &&
-         external.blocks.count() > 0 &&
-         (SpaceOf(request.protocol) ||
-          !address_mappings.contains(
-              {&external, request.remote.address, request.protocol}));
-}
-
-absl::StatusOr<Holder*> NatAllocator::Impl::FindOrMakeHolder(
-    Pool& pool, const Request& request) {
-  if (Holder* holder = FindHolder(pool, request)) return holder;
-  bool family_found = false;
-  uint32_t candidates = 0;
-  for (const External& external : pool.externals) {
-    family_found |=
-        external.address.family() == request.subscriber.address.family();
-    candidates += Free(external, request);
+PortMapping* NatAllocator::Impl::FindMapping(const Holder& holder,
+                                             const Request& request) {
+  if (opened > 0 && IsDependent(holder)) {
+    const auto it = port_mappings.find(OpenKey(holder, request));
+    if (it != port_mappings.end() && it->second.open) return &it->second;
   }
-  if (!family_found) {
-    return absl::FailedPreconditionError(
-        Describe(request, "the pool has no address of this family"));
-  }
-  if (candidates == 0) {
-    return absl::ResourceExhaustedError(
-        Describe(request, "no address with a free block"));
-  }
-  uint32_t nth = random(candidates);
-  for (External& external : pool.externals)
-    if (Free(external, request) && nth-- == 0)
-      return &MakeHolder(pool, request, external);
-  RP_CHECK(false);
+  const auto it = port_mappings.find(KeyOf(holder, request));
+  return it == port_mappings.end() ? nullptr : &it->second;
 }
 
-// Adds block `index`, which has been taken from the external address.
-PortBlock& NatAllocator::Impl::AddBlock(Holder& holder, uint32_t index) {
-  const Pool& pool = *holder.first.first;
-  PortBlock block = pool.MakeBlock(index);
-  const auto at = FindBlock(pool, holder.second, block.first());
-  return *holder.second.blocks.insert(at, std::move(block));
+// A new subscriber is paired with the address of its static mapping, else with
+// the wanted one.
+Pool::Pairing NatAllocator::Impl::FindOrPair(
+    Pool& pool, const Request& request, const std::optional<Endpoint>& wanted) {
+  const Subscriber& subscriber = request.subscriber;
+  if (Holder* holder = pool.Find(subscriber))
+    return {NatVerdict::kGranted, holder};
+  const NatStatic* kept = fixed.FindStatic(request.pool, subscriber);
+  if (kept != nullptr || wanted) {
+    External* external =
+        pool.FindExternal(kept ? kept->outside.address : wanted->address);
+    if (external != nullptr && external->blocks.count() > 0 &&
+        external->address.family() == subscriber.address.family())
+      return {NatVerdict::kGranted, &pool.PairWith(subscriber, *external)};
+    if (kept != nullptr) return {NatVerdict::kNoBlock};
+  }
+  if (SpaceOf(request.protocol)) return pool.Pair(subscriber);
+  return pool.PairWhere(subscriber, [&](const External& external) {
+    return !address_mappings.contains(
+        {&external, request.remote.address, request.protocol});
+  });
 }
 
-// Uniform over all free ports of the subscriber's blocks (RFC 6056).
-absl::StatusOr<uint16_t> NatAllocator::Impl::TakePort(Holder& holder,
-                                                      PortSpace space,
-                                                      const Request& request) {
-  Holding& holding = holder.second;
-  uint32_t free = 0;
-  for (const PortBlock& block : holding.blocks) free += block.free(space);
-  if (free == 0) {
-    FreeSet& blocks = holding.external->blocks;
-    if (blocks.count() == 0) {
-      return absl::ResourceExhaustedError(Describe(
-          request, absl::StrCat("no free port and no free block on ",
-                                holding.external->address.ToString())));
-    }
-    PortBlock& block = AddBlock(holder, blocks.TakeNth(random(blocks.count())));
-    return block.TakeNth(space, random(block.free(space)));
+NatGrant NatAllocator::Impl::NewPort(Holder& holder, PortSpace space,
+                                     const Request& request, bool open,
+                                     const std::optional<Endpoint>& wanted) {
+  const PortKey key = open ? OpenKey(holder, request) : KeyOf(holder, request);
+  const IpAddress& address = holder.second.external->address;
+  std::optional<uint16_t> port;
+  if (wanted && wanted->address == address) port = wanted->port;
+  const Pool::PortGrant grant =
+      holder.second.pool->TakePort(holder, UserOf(holder, key, space), port);
+  if (grant.verdict != NatVerdict::kGranted) return {grant.verdict};
+  PortMapping& mapping = port_mappings[key];
+  mapping.outside_port = grant.port;
+  if (open) {
+    opened += IsDependent(holder);
+    SetOpen(holder, key, mapping, true);
+  } else {
+    mapping.flows = 1;
+    Contact(holder, request, 1);
+    if (IsReachable(holder, mapping))
+      Tell(key.protocol, {address, grant.port}, true);
   }
-  uint32_t nth = random(free);
-  for (PortBlock& block : holding.blocks) {
-    if (nth < block.free(space)) return block.TakeNth(space, nth);
-    nth -= block.free(space);
-  }
-  RP_CHECK(false);
+  return {NatVerdict::kGranted, {address, grant.port}};
 }
 
-absl::StatusOr<Endpoint> NatAllocator::Impl::AcquirePort(
-    Holder& holder, PortSpace space, const Request& request) {
-  const auto [it, made] = port_mappings.try_emplace(KeyOf(holder, request));
-  if (made) {
-    const absl::StatusOr<uint16_t> port = TakePort(holder, space, request);
-    if (!port.ok()) {
-      port_mappings.erase(it);
-      return port.status();
-    }
-    it->second.outside_port = *port;
-    ++holder.second.mappings;
-  }
-  ++it->second.flows;
-  return Endpoint{holder.second.external->address, it->second.outside_port};
-}
-
-bool NatAllocator::Impl::HoldAddress(Holder& holder, const Request& request) {
+NatGrant NatAllocator::Impl::NewAddress(Holder& holder,
+                                        const Request& request) {
   const AddressKey key = {holder.second.external, request.remote.address,
                           request.protocol};
   const auto [it, made] =
       address_mappings.try_emplace(key, AddressMapping{&holder, 0});
-  if (it->second.holder != &holder) return false;
-  holder.second.mappings += made;
+  if (it->second.holder != &holder) return {NatVerdict::kRemoteTaken};
+  holder.second.addresses += made;
   ++it->second.flows;
-  return true;
+  return {NatVerdict::kGranted, {holder.second.external->address, 0}};
+}
+
+NatGrant NatAllocator::Impl::New(Pool& pool, const Request& request, bool open,
+                                 const std::optional<Endpoint>& wanted) {
+  pool.ReleaseRested();
+  const Pool::Pairing pairing = FindOrPair(pool, request, wanted);
+  NatGrant grant = {pairing.verdict, {}};
+  if (grant.ok()) {
+    const std::optional<PortSpace> space = SpaceOf(request.protocol);
+    grant = space ? NewPort(*pairing.holder, *space, request, open, wanted)
+                  : NewAddress(*pairing.holder, request);
+    pool.DropIfIdle(*pairing.holder);
+  }
+  pool.Count(grant.verdict);
+  return grant;
+}
+
+void NatAllocator::Impl::Contact(const Holder& holder, const Request& request,
+                                 int change) {
+  if (holder.second.pool->config().filtering != NatFiltering::kAddressDependent)
+    return;
+  PortKey key = OpenKey(holder, request);
+  key.remote.address = request.remote.address;
+  const auto it = contacts.try_emplace(key).first;
+  it->second += change;
+  if (it->second == 0) contacts.erase(it);
+}
+
+bool NatAllocator::Impl::IsReachable(const Holder& holder,
+                                     const PortMapping& mapping) const {
+  return mapping.open || holder.second.pool->config().filtering !=
+                             NatFiltering::kAddressAndPortDependent;
+}
+
+bool NatAllocator::Impl::Admits(const PortKey& open_key, uint16_t outside_port,
+                                const IpAddress& remote) const {
+  const auto it = port_mappings.find(open_key);
+  if (it == port_mappings.end() || it->second.outside_port != outside_port)
+    return false;
+  if (it->second.open) return true;
+  switch (open_key.holder->second.pool->config().filtering) {
+    case NatFiltering::kEndpointIndependent:
+      return true;
+    case NatFiltering::kAddressDependent: {
+      PortKey key = open_key;
+      key.remote.address = remote;
+      return contacts.contains(key);
+    }
+    case NatFiltering::kAddressAndPortDependent:
+      break;
+  }
+  return false;
+}
+
+void NatAllocator::Impl::Tell(uint8_t protocol, const Endpoint& outside,
+                              bool open) const {
+  if (on_open && IsTcpOrUdp(protocol)) on_open(protocol, outside, open);
+}
+
+void NatAllocator::Impl::SetOpen(Holder& holder, const PortKey& key,
+                                 PortMapping& mapping, bool open) const {
+  const bool before = mapping.flows > 0 && IsReachable(holder, mapping);
+  const bool was_open = mapping.open;
+  mapping.open = open;
+  const bool after =
+      open || (mapping.flows > 0 && IsReachable(holder, mapping));
+  if ((before || was_open) != after)
+    Tell(key.protocol, {holder.second.external->address, mapping.outside_port},
+         after);
+}
+
+void NatAllocator::Impl::RemoveMapping(Holder& holder, PortSpace space,
+                                       PortMappings::iterator it) {
+  const PortKey key = it->first;
+  const uint16_t port = it->second.outside_port;
+  port_mappings.erase(it);
+  opened -= IsDependent(holder) && key.remote == Endpoint();
+  holder.second.pool->ReturnPort(holder, UserOf(holder, key, space), port);
 }
 
 absl::Status NatAllocator::Impl::AdoptPort(Holder& holder, PortSpace space,
                                            const Request& request,
                                            uint16_t port) {
-  const auto taken = [&](absl::string_view what) {
+  const IpAddress& address = holder.second.external->address;
+  const auto taken = [&](std::string_view what) {
     return absl::AlreadyExistsError(Describe(
-        request, absl::StrCat(what, " ", port, " of ",
-                              holder.second.external->address.ToString())));
+        request,
+        absl::StrCat(Abseil(what), " ", port, " of ", address.ToString())));
   };
-  const PortKey key = KeyOf(holder, request);
-  const auto it = port_mappings.find(key);
-  if (it != port_mappings.end()) {
-    if (it->second.outside_port != port)
-      return taken("is mapped to another port than");
-    ++it->second.flows;
-    return absl::OkStatus();
+  PortKey key = OpenKey(holder, request);
+  auto it = port_mappings.find(key);
+  if (it == port_mappings.end() || it->second.outside_port != port) {
+    key = KeyOf(holder, request);
+    it = port_mappings.find(key);
   }
-  const Pool& pool = *holder.first.first;
-  const uint32_t index = pool.BlockOf(port);
-  auto block = FindBlock(pool, holder.second, port);
-  if (block == holder.second.blocks.end() ||
-      pool.BlockOf(block->first()) != index) {
-    if (!holder.second.external->blocks.Take(index))
-      return taken("another subscriber has the block of port");
-    AddBlock(holder, index);
-    block = FindBlock(pool, holder.second, port);
+  if (it == port_mappings.end()) {
+    const std::string_view why =
+        holder.second.pool->AdoptPort(holder, UserOf(holder, key, space), port);
+    if (!why.empty()) return taken(why);
+    it = port_mappings.try_emplace(key, PortMapping{0, port}).first;
+    if (IsReachable(holder, it->second))
+      Tell(key.protocol, {address, port}, true);
+  } else if (it->second.outside_port != port) {
+    return taken("is mapped to another port than");
   }
-  if (!block->Take(space, port)) return taken("another mapping has port");
-  port_mappings.try_emplace(key, PortMapping{1, port});
-  ++holder.second.mappings;
+  ++it->second.flows;
+  Contact(holder, request, 1);
   return absl::OkStatus();
 }
 
 void NatAllocator::Impl::ReleasePort(Holder& holder, PortSpace space,
-                                     const Request& request) {
-  const auto it = port_mappings.find(KeyOf(holder, request));
+                                     const Request& request, uint16_t port) {
+  auto it = port_mappings.find(OpenKey(holder, request));
+  if (it == port_mappings.end() || it->second.outside_port != port)
+    it = port_mappings.find(KeyOf(holder, request));
   RP_CHECK(it != port_mappings.end());
-  if (--it->second.flows > 0) return;
-  const Pool& pool = *holder.first.first;
-  const uint16_t port = it->second.outside_port;
-  const auto block = FindBlock(pool, holder.second, port);
-  block->Return(space, port);
-  if (block->unused()) {
-    holder.second.external->blocks.Return(pool.BlockOf(port));
-    holder.second.blocks.erase(block);
+  PortMapping& mapping = it->second;
+  if (request.remote == Endpoint()) {
+    SetOpen(holder, it->first, mapping, false);
+  } else {
+    Contact(holder, request, -1);
+    if (--mapping.flows == 0 && !mapping.open && IsReachable(holder, mapping))
+      Tell(it->first.protocol, {holder.second.external->address, port}, false);
   }
-  port_mappings.erase(it);
-  --holder.second.mappings;
+  if (mapping.flows == 0 && !mapping.open) RemoveMapping(holder, space, it);
 }
 
 void NatAllocator::Impl::ReleaseAddress(Holder& holder,
@@ -337,51 +376,79 @@ void NatAllocator::Impl::ReleaseAddress(Holder& holder,
   RP_CHECK(it != address_mappings.end() && it->second.holder == &holder);
   if (--it->second.flows > 0) return;
   address_mappings.erase(it);
-  --holder.second.mappings;
+  --holder.second.addresses;
+  holder.second.pool->DropIfIdle(holder);
 }
 
-NatAllocator::NatAllocator(std::vector<NatPoolConfig> pools,
+NatAllocator::NatAllocator(std::vector<NatPoolConfig> pools, const Clock& clock,
                            std::function<uint32_t(uint32_t bound)> random)
-    : impl_(std::make_unique<Impl>()) {
-  impl_->random = std::move(random);
-  impl_->pools.reserve(pools.size());
-  for (NatPoolConfig& pool : pools) impl_->pools.emplace_back(std::move(pool));
+    : impl_(std::make_unique<Impl>(*this, clock, std::move(random))) {
+  for (NatPoolConfig& pool : pools)
+    impl_->pools.push_back(
+        std::make_unique<Pool>(std::move(pool), impl_->shared));
 }
 
 NatAllocator::~NatAllocator() = default;
 
-absl::StatusOr<Endpoint> NatAllocator::Acquire(const Request& request) {
-  ASSIGN_OR_RETURN(Pool * pool, impl_->FindPool(request));
-  ASSIGN_OR_RETURN(Holder * holder, impl_->FindOrMakeHolder(*pool, request));
-  // A new holder's address has a free block and no conflict, so only the
-  // request of one that holds something already can fail from here on.
-  const std::optional<PortSpace> space = SpaceOf(request.protocol);
-  if (space) return impl_->AcquirePort(*holder, *space, request);
-  if (!impl_->HoldAddress(*holder, request))
-    return absl::ResourceExhaustedError(Describe(request, kRemoteTaken));
-  return Endpoint{holder->second.external->address, 0};
+NatGrant NatAllocator::Acquire(const Request& request) {
+  Pool* pool = impl_->FindPool(request.pool);
+  if (pool == nullptr) return {NatVerdict::kNoPool};
+  if (const std::optional<NatGrant> fixed = impl_->Fixed(request))
+    return *fixed;
+  Holder* holder = pool->Find(request.subscriber);
+  if (holder != nullptr && SpaceOf(request.protocol)) {
+    if (PortMapping* mapping = impl_->FindMapping(*holder, request)) {
+      ++mapping->flows;
+      impl_->Contact(*holder, request, 1);
+      return {NatVerdict::kGranted,
+              {holder->second.external->address, mapping->outside_port}};
+    }
+  }
+  return impl_->New(*pool, request, false, std::nullopt);
+}
+
+NatGrant NatAllocator::Open(const Request& request,
+                            const std::optional<Endpoint>& wanted) {
+  Pool* pool = impl_->FindPool(request.pool);
+  if (pool == nullptr) return {NatVerdict::kNoPool};
+  if (!IsTcpOrUdp(request.protocol) || pool->config().overload)
+    return {NatVerdict::kNoBlock};
+  if (const std::optional<NatGrant> fixed = impl_->Fixed(request))
+    return *fixed;
+  Holder* holder = pool->Find(request.subscriber);
+  if (holder != nullptr) {
+    const PortKey key = OpenKey(*holder, request);
+    const auto it = impl_->port_mappings.find(key);
+    if (it != impl_->port_mappings.end()) {
+      impl_->SetOpen(*holder, key, it->second, true);
+      return {NatVerdict::kGranted,
+              {holder->second.external->address, it->second.outside_port}};
+    }
+  }
+  return impl_->New(*pool, request, true, wanted);
 }
 
 absl::Status NatAllocator::Adopt(const Request& request,
                                  const Endpoint& outside) {
-  ASSIGN_OR_RETURN(Pool * pool, impl_->FindPool(request));
-  const auto external =
-      std::find_if(pool->externals.begin(), pool->externals.end(),
-                   [&](const External& candidate) {
-                     return candidate.address == outside.address;
-                   });
+  Pool* pool = impl_->FindPool(request.pool);
+  if (pool == nullptr)
+    return absl::NotFoundError(Describe(request, "there is no such pool"));
+  const std::optional<NatGrant> fixed = impl_->Fixed(request);
+  if (fixed && fixed->ok() && fixed->outside == outside)
+    return absl::OkStatus();
+  External* external = pool->FindExternal(outside.address);
   const std::optional<PortSpace> space = SpaceOf(request.protocol);
-  const PortRange& ports = pool->config.ports;
-  if (external == pool->externals.end() ||
-      (space && (outside.port < ports.first || outside.port > ports.last))) {
+  if (external == nullptr || (space && !pool->InRange(outside.port)) ||
+      pool->IsKept(outside)) {
     return absl::NotFoundError(Describe(
         request,
         absl::StrCat("the pool no longer has ", outside.address.ToString(),
                      " port ", outside.port)));
   }
-  Holder* holder = impl_->FindHolder(*pool, request);
-  if (holder == nullptr) holder = &impl_->MakeHolder(*pool, request, *external);
-  if (holder->second.external != &*external) {
+  Holder* holder = pool->Find(request.subscriber);
+  if (holder == nullptr)
+    holder = &pool->PairWith(request.subscriber, *external);
+  if (holder->second.external != external) {
     return absl::AlreadyExistsError(Describe(
         request, absl::StrCat("is paired with ",
                               holder->second.external->address.ToString(),
@@ -390,32 +457,117 @@ absl::Status NatAllocator::Adopt(const Request& request,
   absl::Status status;
   if (space)
     status = impl_->AdoptPort(*holder, *space, request, outside.port);
-  else if (!impl_->HoldAddress(*holder, request))
+  else if (!impl_->NewAddress(*holder, request).ok())
     status = absl::AlreadyExistsError(Describe(request, kRemoteTaken));
-  impl_->DropIfIdle(*holder);
+  pool->DropIfIdle(*holder);
   return status;
 }
 
 void NatAllocator::Release(const Request& request, const Endpoint& outside) {
-  const absl::StatusOr<Pool*> pool = impl_->FindPool(request);
-  RP_CHECK(pool.ok());
-  Holder* holder = impl_->FindHolder(**pool, request);
+  Pool* pool = impl_->FindPool(request.pool);
+  RP_CHECK(pool != nullptr);
+  if (pool->IsKept(outside)) return;
+  Holder* holder = pool->Find(request.subscriber);
   RP_CHECK(holder != nullptr &&
            holder->second.external->address == outside.address);
-  const std::optional<PortSpace> space = SpaceOf(request.protocol);
-  if (space)
-    impl_->ReleasePort(*holder, *space, request);
+  if (const std::optional<PortSpace> space = SpaceOf(request.protocol))
+    impl_->ReleasePort(*holder, *space, request, outside.port);
   else
     impl_->ReleaseAddress(*holder, request);
-  impl_->DropIfIdle(*holder);
+}
+
+std::optional<NatInside> NatAllocator::FindInside(
+    uint8_t protocol, const Endpoint& outside, const Endpoint& remote) const {
+  if (const NatStatic* found = impl_->fixed.FindStatic(protocol, outside))
+    return NatInside{found->pool, found->subscriber, found->inside_port, true};
+  if (const NatPrefix* prefix = impl_->fixed.FindPrefix(outside.address)) {
+    const Pool* pool = impl_->FindPool(prefix->pool);
+    const std::optional<IpAddress> inside =
+        TranslatePrefix(outside.address, prefix->outside, prefix->inside);
+    if (pool == nullptr || !inside) return std::nullopt;
+    return NatInside{
+        prefix->pool,
+        {prefix->realm, *inside},
+        outside.port,
+        pool->config().filtering == NatFiltering::kEndpointIndependent};
+  }
+  const std::optional<PortSpace> space = SpaceOf(protocol);
+  if (!space) return std::nullopt;
+  for (const std::unique_ptr<Pool>& pool : impl_->pools) {
+    const auto [holder, port] = pool->FindInside(*space, outside);
+    if (holder == nullptr || !port) continue;
+    return NatInside{pool->config().name, holder->first, *port,
+                     impl_->Admits({holder, {}, *port, protocol}, outside.port,
+                                   remote.address)};
+  }
+  return std::nullopt;
+}
+
+bool NatAllocator::Excluded(std::string_view pool,
+                            const IpAddress& destination) const {
+  const Pool* found = impl_->FindPool(pool);
+  if (found == nullptr) return false;
+  const std::vector<Prefix>& exclude = found->config().exclude;
+  return std::any_of(exclude.begin(), exclude.end(), [&](const Prefix& prefix) {
+    return prefix.Contains(destination);
+  });
+}
+
+const NatPoolConfig* NatAllocator::PoolOf(const IpAddress& outside) const {
+  for (const std::unique_ptr<Pool>& pool : impl_->pools) {
+    const Pool& found = *pool;
+    if (found.FindExternal(outside) != nullptr) return &found.config();
+    for (const NatPrefixConfig& prefix : found.config().prefixes)
+      if (prefix.outside.Contains(outside)) return &found.config();
+  }
+  return nullptr;
+}
+
+void NatAllocator::UseStatic(std::vector<NatStatic> mappings) {
+  const std::vector<NatStatic> before = impl_->fixed.statics();
+  impl_->fixed.UseStatic(std::move(mappings));
+  const std::vector<NatStatic>& after = impl_->fixed.statics();
+  const auto lacks = [](const std::vector<NatStatic>& all, const NatStatic& m) {
+    return std::find(all.begin(), all.end(), m) == all.end();
+  };
+  for (const NatStatic& mapping : before)
+    if (lacks(after, mapping))
+      impl_->Tell(mapping.protocol, mapping.outside, false);
+  for (const NatStatic& mapping : after)
+    if (lacks(before, mapping))
+      impl_->Tell(mapping.protocol, mapping.outside, true);
+}
+
+void NatAllocator::UsePrefixes(std::vector<NatPrefix> prefixes) {
+  impl_->fixed.UsePrefixes(std::move(prefixes));
+}
+
+void NatAllocator::Logged(uint64_t up_to) { impl_->shared.durable = up_to; }
+
+void NatAllocator::Restore(absl::Span<const BlockEvent> open) {
+  std::vector<BlockEvent> misfits;
+  for (const BlockEvent& event : open) {
+    Pool* pool = impl_->FindPool(event.pool);
+    if (pool == nullptr || !pool->Restore(event)) misfits.push_back(event);
+  }
+  for (BlockEvent& event : misfits) {
+    event.granted = false;
+    if (log) log(event);
+    for (const std::unique_ptr<Pool>& pool : impl_->pools)
+      pool->RestUnowned(event);
+  }
+}
+
+void NatAllocator::ReleaseRested() {
+  for (const std::unique_ptr<Pool>& pool : impl_->pools) pool->ReleaseRested();
 }
 
 void NatAllocator::ForEach(
     absl::FunctionRef<void(const NatSession&)> visit) const {
   const auto session = [](const Holder& holder) {
     NatSession result;
-    result.pool = holder.first.first->config.name;
-    result.subscriber = holder.first.second;
+    result.pool = holder.second.pool->config().name;
+    result.subscriber = holder.first;
     result.outside.address = holder.second.external->address;
     return result;
   };
@@ -426,6 +578,7 @@ void NatAllocator::ForEach(
     result.outside.port = mapping.outside_port;
     result.remote = key.remote;
     result.flows = mapping.flows;
+    result.is_open = mapping.open;
     visit(result);
   }
   for (const auto& [key, mapping] : impl_->address_mappings) {
@@ -435,6 +588,19 @@ void NatAllocator::ForEach(
     result.flows = mapping.flows;
     visit(result);
   }
+}
+
+void NatAllocator::ForEachSubscriber(
+    absl::FunctionRef<void(const SubscriberUse&)> visit) const {
+  for (const std::unique_ptr<Pool>& pool : impl_->pools)
+    pool->ForEachSubscriber(visit);
+}
+
+std::vector<PoolUse> NatAllocator::Use() const {
+  std::vector<PoolUse> result;
+  for (const std::unique_ptr<Pool>& pool : impl_->pools)
+    result.push_back(pool->Use());
+  return result;
 }
 
 }  // namespace rampart

@@ -6,56 +6,23 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <string>
+#include <optional>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
-#include "absl/status/statusor.h"
-#include "controller/base/ip.h"
+#include "absl/types/span.h"
+#include "controller/base/clock.h"
 #include "controller/config/edge_config.h"
+#include "controller/nat/types.h"
 
 namespace rampart {
 
-struct Endpoint {
-  IpAddress address;
-  uint16_t port = 0;  // host order; ICMP: identifier; other protocols: 0
-  friend bool operator==(const Endpoint&, const Endpoint&) = default;
-  template <typename H>
-  friend H AbslHashValue(H h, const Endpoint& e) {
-    return H::combine(std::move(h), e.address, e.port);
-  }
-};
-
-// The unit of pairing and of port blocks: an address inside one realm (RFC
-// 6888 REQ-2: internal addresses of different tenants may be equal).
-struct Subscriber {
-  uint32_t realm = 0;
-  IpAddress address;
-  friend bool operator==(const Subscriber&, const Subscriber&) = default;
-  template <typename H>
-  friend H AbslHashValue(H h, const Subscriber& s) {
-    return H::combine(std::move(h), s.realm, s.address);
-  }
-};
-
-struct NatSession {
-  std::string pool;
-  Subscriber subscriber;
-  uint8_t protocol = 0;
-  uint16_t inside_port = 0;
-  Endpoint outside;
-  Endpoint remote;     // where it is part of the mapping: address-and-port-
-                       // dependent pools, and protocols without ports
-  uint32_t flows = 0;  // that hold the mapping
-};
-
 class NatAllocator {
  public:
-  // random: uniform in [0, bound).
-  NatAllocator(std::vector<NatPoolConfig> pools,
+  // clock outlives this. random: uniform in [0, bound).
+  NatAllocator(std::vector<NatPoolConfig> pools, const Clock& clock,
                std::function<uint32_t(uint32_t bound)> random);
   ~NatAllocator();
 
@@ -70,19 +37,59 @@ class NatAllocator {
   // more: every Acquire() or Adopt() needs one Release(). Paired: one
   // subscriber keeps one external address (RFC 6888 REQ-2). Ports are random
   // inside the subscriber's blocks (RFC 6056); other protocols share nothing:
-  // one subscriber per (external address, protocol, remote address). Errors:
-  // NotFound (no such pool), FailedPrecondition (no address of this family),
-  // ResourceExhausted (blocks or ports used up).
-  absl::StatusOr<Endpoint> Acquire(const Request& request);
+  // one subscriber per (external address, protocol, remote address). Static
+  // mappings and prefixes come first. After kLogging: ask again when Logged()
+  // was told a further number.
+  NatGrant Acquire(const Request& request);
+  // A mapping of TCP or UDP for all remotes until Release() with the same
+  // request; request.remote stays unset. wanted: its port, if it is free.
+  // Opening the same again changes nothing and needs no further Release().
+  NatGrant Open(const Request& request, const std::optional<Endpoint>& wanted);
   // Takes back what an earlier run gave out. Errors: NotFound if the address
   // or port is no longer in the pool, AlreadyExists if another has it or its
   // block, or if the subscriber is paired with another address by now.
   absl::Status Adopt(const Request& request, const Endpoint& outside);
-  // Gives back one hold that was given. Ports return to their block, empty
-  // blocks to the pool.
+  // Gives back one hold that was given. Ports return to their block. An empty
+  // block rests with its subscriber; after that it is for everybody.
   void Release(const Request& request, const Endpoint& outside);
 
+  // Who is behind an external endpoint, by mappings, static ones and prefixes.
+  // remote asks to be let in. Address-and-port-dependent filtering lets nobody
+  // in: whom it admits has a flow already. Nothing for shared ports
+  // (`overload`), and where nobody is.
+  std::optional<NatInside> FindInside(uint8_t protocol, const Endpoint& outside,
+                                      const Endpoint& remote) const;
+  // Whether the pool leaves packets to this destination as they are.
+  bool Excluded(std::string_view pool, const IpAddress& destination) const;
+  // The pool whose address, or whose prefix's, this is; null: none.
+  const NatPoolConfig* PoolOf(const IpAddress& outside) const;
+
+  // Told when TCP or UDP packets from outside, of remotes without a flow, may
+  // be let in at an external endpoint, and when no longer.
+  std::function<void(uint8_t protocol, const Endpoint& outside, bool open)>
+      on_open;
+
+  // Replace all of them. Flows of those that are gone stay as they are.
+  void UseStatic(std::vector<NatStatic> mappings);
+  void UsePrefixes(std::vector<NatPrefix> prefixes);
+
+  // Writes one record and returns its number, which grows; 0: cannot take it
+  // now. Unset: nothing is logged, and blocks may be used at once.
+  std::function<uint64_t(const BlockEvent&)> log;
+  // Records up to this number are durable: their blocks may be used.
+  void Logged(uint64_t up_to);
+  // Once, before all Adopt(): an earlier run's blocks, granted and not
+  // released, stay with their subscribers and rest. What no longer fits the
+  // pools is released, and what it overlaps rests.
+  void Restore(absl::Span<const BlockEvent> open);
+  // Releases what has rested. Acquire() does it too when it needs a block; to
+  // be called now and then, for the log and Use().
+  void ReleaseRested();
+
   void ForEach(absl::FunctionRef<void(const NatSession&)> visit) const;
+  void ForEachSubscriber(
+      absl::FunctionRef<void(const SubscriberUse&)> visit) const;
+  std::vector<PoolUse> Use() const;
 
  private:
   struct Impl;

@@ -24,19 +24,37 @@ class FreeSet {
     if (size % kGroup != 0) counts_.back() = size % kGroup;
   }
 
+  // Masks for parts of a set, repeated every 64 numbers.
+  static constexpr uint64_t kAll = ~uint64_t{0};
+  static constexpr uint64_t kEven = kAll / 3;  // numbers 0, 2, 4, ...
+  static constexpr uint64_t kOdd = ~kEven;
+
   uint32_t count() const { return count_; }
+  // Cost but for kAll: size / 64.
+  uint32_t count(uint64_t mask) const {
+    if (mask == kAll) return count_;
+    uint32_t sum = 0;
+    for (const uint64_t word : words_) sum += std::popcount(word & mask);
+    return sum;
+  }
   bool complete() const { return count_ == size_; }
 
-  // Takes the nth smallest member out, nth < count(). With a uniform nth the
-  // choice is uniform at any fill, without retries. Cost: size / 512.
-  uint32_t TakeNth(uint32_t nth) {
-    RP_CHECK(nth < count_);
+  bool Contains(uint32_t number) const {
+    return (words_[number / 64] >> number % 64 & 1) != 0;
+  }
+
+  // Takes the nth smallest member within `mask` out, nth < count(mask). With a
+  // uniform nth the choice is uniform at any fill, without retries. Cost: size
+  // / 512, or size / 64 if not all are meant.
+  uint32_t TakeNth(uint32_t nth, uint64_t mask = kAll) {
+    RP_CHECK(nth < count(mask));
     uint32_t group = 0;
-    for (; nth >= counts_[group]; ++group) nth -= counts_[group];
+    if (mask == kAll)
+      for (; nth >= counts_[group]; ++group) nth -= counts_[group];
     uint32_t at = group * (kGroup / 64);
-    for (uint32_t here; nth >= (here = std::popcount(words_[at])); ++at)
+    for (uint32_t here; nth >= (here = std::popcount(words_[at] & mask)); ++at)
       nth -= here;
-    uint64_t word = words_[at];
+    uint64_t word = words_[at] & mask;
     for (; nth > 0; --nth) word &= word - 1;
     const uint32_t number = at * 64 + std::countr_zero(word);
     Take(number);

@@ -95,12 +95,12 @@ bool NatOracle::RemoteTaken(const Request& request,
 
 NatOracle::Answer NatOracle::Acquire(const Request& request) const {
   const NatPoolConfig* pool = PoolOf(request);
-  if (pool == nullptr) return {absl::StatusCode::kNotFound, {}};
+  if (pool == nullptr) return {NatVerdict::kNoPool, {}};
   if (const Hold* hold = Find(request))
     return {.allowed = {{hold->outside.address, hold->outside.port}}};
   const bool ports = Space(request.protocol) != 0;
   const Hold* paired = HoldOf(request);
-  bool family = false;
+  bool family = false, remote_taken = false;
   Answer answer;
   for (const IpAddress& address : pool->addresses) {
     if (address.family() != request.subscriber.address.family()) continue;
@@ -109,7 +109,10 @@ NatOracle::Answer NatOracle::Acquire(const Request& request) const {
                : !AnyBlockFree(pool, address))
       continue;
     if (!ports) {
-      if (!RemoteTaken(request, address)) answer.allowed.insert({address, 0});
+      if (RemoteTaken(request, address))
+        remote_taken = true;
+      else
+        answer.allowed.insert({address, 0});
       continue;
     }
     std::set<std::pair<IpAddress, int>> own, fresh;
@@ -123,9 +126,10 @@ NatOracle::Answer NatOracle::Acquire(const Request& request) const {
     answer.allowed.merge(own.empty() ? fresh : own);
   }
   if (!family)
-    answer.code = absl::StatusCode::kFailedPrecondition;
+    answer.verdict = NatVerdict::kNoFamily;
   else if (answer.allowed.empty())
-    answer.code = absl::StatusCode::kResourceExhausted;
+    answer.verdict =
+        remote_taken ? NatVerdict::kRemoteTaken : NatVerdict::kNoBlock;
   return answer;
 }
 

@@ -20,9 +20,9 @@ class NatOracle {
   explicit NatOracle(std::vector<NatPoolConfig> pools)
       : pools_(std::move(pools)) {}
 
-  // What NatAllocator may answer: a code and, if it is OK, one of these.
+  // What NatAllocator may answer: a verdict and, if granted, one of these.
   struct Answer {
-    absl::StatusCode code = absl::StatusCode::kOk;
+    NatVerdict verdict = NatVerdict::kGranted;
     std::set<std::pair<IpAddress, int>> allowed;
   };
   Answer Acquire(const NatAllocator::Request& request) const;

@@ -20,7 +20,7 @@ nat:
   pools:
     - {name: default, addresses: [198.51.100.1, 198.51.100.2], ports: 1024-65535, block_size: 512,
        mapping: endpoint-independent, filtering: address-and-port-dependent}
-  timeouts: {udp: 300s, tcp_established: 7440s, tcp_transitory: 240s, icmp: 60s}
+  timeouts: {udp: 300s, udp_unreplied: 120s, dns: 30s, tcp_established: 7440s, tcp_opening: 240s, tcp_closing: 240s, icmp: 60s}
 flows: {capacity: 1048576}
 api: {socket: /run/rampart/api.sock}
 state: sqlite:///var/lib/rampart/state.db           # or etcd://host:2379
@@ -53,7 +53,11 @@ TEST(EdgeConfigTest, EveryKeyOfTheExampleIsRead) {
   EXPECT_EQ(config->pools[0].line, 8);
   EXPECT_EQ(config->timeouts.udp, absl::Seconds(300));
   EXPECT_EQ(config->timeouts.tcp_established, absl::Seconds(7440));
-  EXPECT_EQ(config->timeouts.tcp_transitory, absl::Seconds(240));
+  EXPECT_EQ(config->timeouts.udp_unreplied, absl::Seconds(120));
+  EXPECT_EQ(config->timeouts.dns, absl::Seconds(30));
+  EXPECT_EQ(config->timeouts.tcp_opening, absl::Seconds(240));
+  EXPECT_EQ(config->timeouts.tcp_closing, absl::Seconds(240));
+  EXPECT_TRUE(config->warnings.empty());
   EXPECT_EQ(config->timeouts.icmp, absl::Seconds(60));
   EXPECT_EQ(config->flow_capacity, 1048576u);
   EXPECT_EQ(config->api_socket, "/run/rampart/api.sock");
@@ -220,8 +224,9 @@ INSTANTIATE_TEST_SUITE_P(
              "3: block_size: \"0\" is out of range; write a whole number from "
              "1 to 65535"},
         Case{"nat: {pools: [{name: a, addresses: [192.0.2.9], filtering: "
-             "endpoint-independent}]}",
-             "3: filtering: \"endpoint-independent\" is not known; write "
+             "none}]}",
+             "3: filtering: \"none\" is not known; write "
+             "endpoint-independent, address-dependent or "
              "address-and-port-dependent"},
         Case{"nat: {pools: [{name: a, addresses: [192.0.2.9], mapping: x}]}",
              "3: mapping: \"x\" is not known; write endpoint-independent or "

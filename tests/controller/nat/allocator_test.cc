@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "controller/nat/allocator.h"
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <map>
@@ -11,87 +10,26 @@
 #include <string>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
+#include "tests/controller/nat/nat_fixture.h"
 #include "tests/oracle/nat_oracle.h"
 
 namespace rampart {
 namespace {
 
-using ::testing::HasSubstr;
 using ::testing::Test;
 using Request = NatAllocator::Request;
 
-constexpr uint8_t kTcpProtocol = 6;
-constexpr uint8_t kUdpProtocol = 17;
-constexpr uint8_t kIcmpProtocol = 1;
-constexpr uint8_t kGreProtocol = 47;
-
-IpAddress Ip(std::string_view text) { return IpAddress::Parse(text).value(); }
-
-// Every test runs with both families: "inside", "outside" and "remote"
-// addresses by number.
-class NatAllocatorTest : public ::testing::TestWithParam<Family> {
- protected:
-  IpAddress Address(std::string_view v4, std::string_view v6, int n) const {
-    return Ip(absl::StrCat(std::string(GetParam() == Family::kV4 ? v4 : v6),
-                           GetParam() == Family::kV4
-                               ? absl::StrCat(n)
-                               : absl::StrCat(absl::Hex(n))));
-  }
-  IpAddress Inside(int n) const { return Address("10.1.0.", "fd00:1::", n); }
-  IpAddress Outside(int n) const {
-    return Address("198.51.100.", "2001:db8:64::", n);
-  }
-  IpAddress Remote(int n) const {
-    return Address("203.0.113.", "2001:db8:71::", n);
-  }
-
-  NatPoolConfig Pool(int addresses, PortRange ports, uint16_t block) const {
-    NatPoolConfig pool;
-    pool.name = "default";
-    for (int i = 1; i <= addresses; ++i) pool.addresses.push_back(Outside(i));
-    pool.ports = ports;
-    pool.block_size = block;
-    return pool;
-  }
-  Request Ask(int host, uint16_t port, uint8_t protocol = kTcpProtocol,
-              uint32_t realm = 1001) const {
-    return {.pool = "default",
-            .subscriber = {realm, Inside(host)},
-            .protocol = protocol,
-            .inside_port = port,
-            .remote = {Remote(1), 443}};
-  }
-
-  NatAllocator Make(std::vector<NatPoolConfig> pools) {
-    return NatAllocator(std::move(pools), [this](uint32_t bound) {
-      return std::uniform_int_distribution<uint32_t>(0, bound - 1)(random_);
-    });
-  }
-
-  std::mt19937 random_{20260101};
-};
-
-INSTANTIATE_TEST_SUITE_P(BothFamilies, NatAllocatorTest,
-                         ::testing::Values(Family::kV4, Family::kV6),
-                         [](const auto& i) {
-                           return i.param == Family::kV4 ? "IPv4" : "IPv6";
-                         });
-
-int CountSessions(const NatAllocator& nat) {
-  int count = 0;
-  nat.ForEach([&](const NatSession&) { ++count; });
-  return count;
-}
+using NatAllocatorTest = NatTest;
+RP_BOTH_FAMILIES(NatAllocatorTest);
 
 // RFC 4787 REQ-1, RFC 5382 REQ-1.
 TEST_P(NatAllocatorTest, OneInsidePortHasOneOutsidePortForEveryRemote) {
   NatAllocator nat = Make({Pool(2, {1024, 65535}, 512)});
   Request first = Ask(5, 1234), second = Ask(5, 1234);
   second.remote = {Remote(2), 80};
-  EXPECT_EQ(nat.Acquire(first).value(), nat.Acquire(second).value());
+  EXPECT_EQ(nat.Acquire(first).outside, nat.Acquire(second).outside);
   EXPECT_EQ(CountSessions(nat), 1);
-  nat.Release(first, nat.Acquire(second).value());
+  nat.Release(first, nat.Acquire(second).outside);
 }
 
 TEST_P(NatAllocatorTest, AddressAndPortDependentPoolsMapEachRemoteApart) {
@@ -100,19 +38,19 @@ TEST_P(NatAllocatorTest, AddressAndPortDependentPoolsMapEachRemoteApart) {
   NatAllocator nat = Make({pool});
   Request first = Ask(5, 1234), second = Ask(5, 1234);
   second.remote.port = 80;
-  const Endpoint outside = nat.Acquire(first).value();
-  EXPECT_NE(nat.Acquire(second).value(), outside);
-  EXPECT_EQ(nat.Acquire(first).value(), outside);
+  const Endpoint outside = nat.Acquire(first).outside;
+  EXPECT_NE(nat.Acquire(second).outside, outside);
+  EXPECT_EQ(nat.Acquire(first).outside, outside);
 }
 
 // RFC 6888 REQ-2: across protocols, and per subscriber, not per address.
 TEST_P(NatAllocatorTest, ASubscriberKeepsOneAddressForAllProtocols) {
   NatAllocator nat = Make({Pool(8, {1024, 65535}, 64)});
-  const IpAddress outside = nat.Acquire(Ask(5, 1)).value().address;
+  const IpAddress outside = nat.Acquire(Ask(5, 1)).outside.address;
   for (uint16_t port = 2; port < 200; ++port)
     for (const uint8_t protocol : {kTcpProtocol, kUdpProtocol, kIcmpProtocol})
-      ASSERT_EQ(nat.Acquire(Ask(5, port, protocol)).value().address, outside);
-  EXPECT_EQ(nat.Acquire(Ask(5, 0, kGreProtocol)).value(),
+      ASSERT_EQ(nat.Acquire(Ask(5, port, protocol)).outside.address, outside);
+  EXPECT_EQ(nat.Acquire(Ask(5, 0, kGreProtocol)).outside,
             (Endpoint{outside, 0}));
 }
 
@@ -120,7 +58,7 @@ TEST_P(NatAllocatorTest, SubscribersSpreadOverAllAddresses) {
   NatAllocator nat = Make({Pool(4, {1024, 65535}, 512)});
   std::map<IpAddress, int> seen;
   for (int host = 1; host <= 200; ++host)
-    ++seen[nat.Acquire(Ask(host, 1)).value().address];
+    ++seen[nat.Acquire(Ask(host, 1)).outside.address];
   ASSERT_EQ(seen.size(), 4u);
   for (const auto& [address, count] : seen) EXPECT_GT(count, 25);
 }
@@ -131,7 +69,7 @@ TEST_P(NatAllocatorTest, EqualAddressesOfTwoRealmsNeverShareABlock) {
   for (uint16_t port = 1; port <= 256; ++port) {
     for (uint32_t tenant : {0, 1}) {
       const Endpoint outside =
-          nat.Acquire(Ask(5, port, kUdpProtocol, 1001 + tenant)).value();
+          nat.Acquire(Ask(5, port, kUdpProtocol, 1001 + tenant)).outside;
       blocks[tenant].insert((outside.port - 1024) / 64);
     }
   }
@@ -146,12 +84,11 @@ TEST_P(NatAllocatorTest, EveryPortOfTheRangeIsUsedBeforeAnyRequestIsRefused) {
   NatAllocator nat = Make({Pool(1, {1000, 1099}, 48)});
   std::set<uint16_t> ports;
   for (uint16_t port = 1; port <= 100; ++port)
-    ports.insert(nat.Acquire(Ask(5, port)).value().port);
+    ports.insert(nat.Acquire(Ask(5, port)).outside.port);
   EXPECT_EQ(ports.size(), 100u);
   EXPECT_EQ(*ports.begin(), 1000);
   EXPECT_EQ(*ports.rbegin(), 1099);
-  EXPECT_EQ(nat.Acquire(Ask(5, 101)).status().code(),
-            absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(nat.Acquire(Ask(5, 101)).verdict, NatVerdict::kNoBlock);
   // UDP has its own numbers in the same blocks.
   EXPECT_TRUE(nat.Acquire(Ask(5, 101, kUdpProtocol)).ok());
 }
@@ -160,7 +97,7 @@ TEST_P(NatAllocatorTest, TheLastPortOfTheLastBlockReaches65535) {
   NatAllocator nat = Make({Pool(1, {65000, 65535}, 512)});
   std::set<uint16_t> ports;
   for (uint16_t port = 1; port <= 536; ++port)
-    ports.insert(nat.Acquire(Ask(5, port)).value().port);
+    ports.insert(nat.Acquire(Ask(5, port)).outside.port);
   EXPECT_EQ(ports.size(), 536u);
   EXPECT_EQ(*ports.rbegin(), 65535);
 }
@@ -169,34 +106,30 @@ TEST_P(NatAllocatorTest, TheLastPortOfTheLastBlockReaches65535) {
 TEST_P(NatAllocatorTest,
        AFullAddressRefusesItsSubscriberWhileOthersGetTheRest) {
   NatAllocator nat = Make({Pool(2, {1024, 1087}, 32)});
-  const Endpoint first = nat.Acquire(Ask(5, 1)).value();
+  const Endpoint first = nat.Acquire(Ask(5, 1)).outside;
   for (uint16_t port = 2; port <= 64; ++port)
-    EXPECT_EQ(nat.Acquire(Ask(5, port)).value().address, first.address);
-  const absl::Status refused = nat.Acquire(Ask(5, 65)).status();
-  EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
-  EXPECT_THAT(std::string(refused.message()),
-              HasSubstr(first.address.ToString()));
+    EXPECT_EQ(nat.Acquire(Ask(5, port)).outside.address, first.address);
+  EXPECT_EQ(nat.Acquire(Ask(5, 65)).verdict, NatVerdict::kNoBlock);
   for (const int host : {6, 7})
-    EXPECT_NE(nat.Acquire(Ask(host, 1)).value().address, first.address);
-  EXPECT_EQ(nat.Acquire(Ask(8, 1)).status().code(),
-            absl::StatusCode::kResourceExhausted);
+    EXPECT_NE(nat.Acquire(Ask(host, 1)).outside.address, first.address);
+  EXPECT_EQ(nat.Acquire(Ask(8, 1)).verdict, NatVerdict::kNoBlock);
 }
 
 TEST_P(NatAllocatorTest, RefusalsLeaveNothingBehind) {
   NatAllocator nat = Make({Pool(1, {1024, 1024}, 1)});
-  const Endpoint only = nat.Acquire(Ask(5, 1)).value();
+  const Endpoint only = nat.Acquire(Ask(5, 1)).outside;
   EXPECT_FALSE(nat.Acquire(Ask(5, 2)).ok());
   EXPECT_FALSE(nat.Acquire(Ask(6, 1)).ok());
   EXPECT_EQ(CountSessions(nat), 1);
   nat.Release(Ask(5, 1), only);
-  EXPECT_EQ(nat.Acquire(Ask(6, 1)).value(), only);
+  EXPECT_EQ(nat.Acquire(Ask(6, 1)).outside, only);
 }
 
 TEST_P(NatAllocatorTest, AMappingLivesUntilItsLastFlowEnds) {
   NatAllocator nat = Make({Pool(1, {1024, 65535}, 512)});
   const Request request = Ask(5, 1234);
-  const Endpoint outside = nat.Acquire(request).value();
-  ASSERT_EQ(nat.Acquire(request).value(), outside);
+  const Endpoint outside = nat.Acquire(request).outside;
+  ASSERT_EQ(nat.Acquire(request).outside, outside);
   nat.Release(request, outside);
   nat.ForEach([&](const NatSession& session) {
     EXPECT_EQ(session.flows, 1u);
@@ -212,9 +145,8 @@ TEST_P(NatAllocatorTest, AMappingLivesUntilItsLastFlowEnds) {
 TEST_P(NatAllocatorTest, WithoutPortsARemoteBelongsToOneSubscriber) {
   NatAllocator nat = Make({Pool(1, {1024, 65535}, 512)});
   const Request first = Ask(5, 0, kGreProtocol), second = Ask(6, 0, 47);
-  const Endpoint outside = nat.Acquire(first).value();
-  EXPECT_EQ(nat.Acquire(second).status().code(),
-            absl::StatusCode::kResourceExhausted);
+  const Endpoint outside = nat.Acquire(first).outside;
+  EXPECT_EQ(nat.Acquire(second).verdict, NatVerdict::kRemoteTaken);
   EXPECT_TRUE(nat.Acquire(Ask(6, 0, 50)).ok()) << "another protocol";
   Request elsewhere = second;
   elsewhere.remote.address = Remote(2);
@@ -228,7 +160,7 @@ TEST_P(NatAllocatorTest, WithoutPortsANewSubscriberAvoidsTakenAddresses) {
     NatAllocator nat = Make({Pool(3, {1024, 65535}, 512)});
     std::set<IpAddress> seen;
     for (int host = 1; host <= 3; ++host)
-      seen.insert(nat.Acquire(Ask(host, 0, kGreProtocol)).value().address);
+      seen.insert(nat.Acquire(Ask(host, 0, kGreProtocol)).outside.address);
     ASSERT_EQ(seen.size(), 3u);
     ASSERT_FALSE(nat.Acquire(Ask(4, 0, kGreProtocol)).ok());
   }
@@ -238,12 +170,11 @@ TEST_P(NatAllocatorTest, NamesWhatIsMissing) {
   NatAllocator nat = Make({Pool(1, {1024, 65535}, 512)});
   Request unknown = Ask(5, 1);
   unknown.pool = "other";
-  EXPECT_EQ(nat.Acquire(unknown).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(nat.Acquire(unknown).verdict, NatVerdict::kNoPool);
   Request other_family = Ask(5, 1);
   other_family.subscriber.address =
       GetParam() == Family::kV4 ? Ip("fd00::5") : Ip("10.0.0.5");
-  EXPECT_EQ(nat.Acquire(other_family).status().code(),
-            absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(nat.Acquire(other_family).verdict, NatVerdict::kNoFamily);
 }
 
 struct AdoptCase {
@@ -281,7 +212,7 @@ TEST_P(NatAllocatorTest, AdoptTakesBackOnlyWhatIsFree) {
         << c.name;
   }
   EXPECT_EQ(CountSessions(nat), 5);
-  EXPECT_EQ(nat.Acquire(Ask(5, 3)).value(), (Endpoint{Outside(1), 2047}));
+  EXPECT_EQ(nat.Acquire(Ask(5, 3)).outside, (Endpoint{Outside(1), 2047}));
   nat.Release(Ask(5, 1), {Outside(1), 1024});
   nat.Release(Ask(5, 1), {Outside(1), 1024});
   EXPECT_EQ(CountSessions(nat), 4);
@@ -292,7 +223,7 @@ TEST_P(NatAllocatorTest, AFailedAdoptLeavesNoSubscriberBehind) {
   ASSERT_TRUE(nat.Adopt(Ask(5, 1), {Outside(1), 1024}).ok());
   ASSERT_FALSE(nat.Adopt(Ask(6, 1), {Outside(1), 1025}).ok());
   // Host 6 is not paired with the full address.
-  EXPECT_EQ(nat.Acquire(Ask(6, 1)).value().address, Outside(2));
+  EXPECT_EQ(nat.Acquire(Ask(6, 1)).outside.address, Outside(2));
 }
 
 // Pearson's statistic of `counts` against a uniform distribution.
@@ -319,7 +250,7 @@ TEST_P(NatAllocatorTest, TheChoiceIsUniformAtAnyFill) {
     }
     const int total = 1000 * static_cast<int>(counts.size());
     for (int i = 0; i < total; ++i) {
-      const Endpoint outside = nat.Acquire(Ask(5, 1)).value();
+      const Endpoint outside = nat.Acquire(Ask(5, 1)).outside;
       ++counts.at(outside.port);
       nat.Release(Ask(5, 1), outside);
     }
@@ -334,7 +265,7 @@ TEST_P(NatAllocatorTest, AnEmptyPoolGivesUniformPortsAcrossBlocks) {
   std::map<uint16_t, int> counts;
   const int total = 128 * 500;
   for (int i = 0; i < total; ++i) {
-    const Endpoint outside = nat.Acquire(Ask(5, 1)).value();
+    const Endpoint outside = nat.Acquire(Ask(5, 1)).outside;
     ++counts[outside.port];
     nat.Release(Ask(5, 1), outside);
   }
@@ -388,7 +319,7 @@ class RandomOperations {
 
   std::unique_ptr<NatAllocator> Fresh() {
     return std::make_unique<NatAllocator>(
-        pools_, [this](uint32_t bound) { return random_() % bound; });
+        pools_, clock_, [this](uint32_t bound) { return random_() % bound; });
   }
 
   Request RandomRequest() {
@@ -405,16 +336,17 @@ class RandomOperations {
   void Acquire() {
     const Request request = RandomRequest();
     const oracle::NatOracle::Answer answer = oracle_.Acquire(request);
-    const absl::StatusOr<Endpoint> got = nat_->Acquire(request);
-    ASSERT_EQ(got.status().code(), answer.code) << got.status();
+    const NatGrant got = nat_->Acquire(request);
+    ASSERT_EQ(got.verdict, answer.verdict);
     if (!got.ok()) {
       ++refusals_;
       return;
     }
-    ASSERT_TRUE(answer.allowed.contains({got->address, got->port}))
-        << got->address.ToString() << " " << got->port;
-    oracle_.Held(request, *got);
-    held_.push_back({request, *got});
+    ASSERT_TRUE(
+        answer.allowed.contains({got.outside.address, got.outside.port}))
+        << got.outside.address.ToString() << " " << got.outside.port;
+    oracle_.Held(request, got.outside);
+    held_.push_back({request, got.outside});
   }
 
   void Release() {
@@ -454,6 +386,7 @@ class RandomOperations {
   std::vector<NatPoolConfig> pools_;
   std::vector<IpAddress> inside_;
   std::vector<IpAddress> remote_;
+  FakeClock clock_;
   std::mt19937 random_;
   oracle::NatOracle oracle_;
   std::unique_ptr<NatAllocator> nat_;
