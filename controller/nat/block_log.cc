@@ -4,10 +4,12 @@
 #include <fcntl.h>
 #include <sys/eventfd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
 #include "absl/memory/memory.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "controller/base/status.h"
 #include "controller/base/text.h"
@@ -26,8 +28,20 @@ constexpr char kBlocks[] =
     " last INTEGER NOT NULL, granted INTEGER NOT NULL, released INTEGER,"
     " pool TEXT NOT NULL, tenant TEXT NOT NULL, vnet TEXT NOT NULL,"
     " vni INTEGER NOT NULL, inside TEXT NOT NULL) STRICT";
+constexpr char kMappings[] =
+    "CREATE TABLE mappings (vni INTEGER, inside TEXT, protocol INTEGER,"
+    " inside_port INTEGER, remote TEXT, remote_port INTEGER,"
+    " pool TEXT NOT NULL, outside TEXT NOT NULL, outside_port INTEGER NOT NULL,"
+    " nonce TEXT NOT NULL, expires INTEGER NOT NULL,"
+    " PRIMARY KEY (vni, inside, protocol, inside_port, remote, remote_port))"
+    " STRICT, WITHOUT ROWID";
+constexpr char kEpoch[] =
+    "CREATE TABLE epoch (one INTEGER PRIMARY KEY CHECK (one = 1),"
+    " began INTEGER NOT NULL) STRICT";
 constexpr const char* kTables[] = {
     kBlocks,
+    kMappings,
+    kEpoch,
     "CREATE INDEX by_port ON blocks (outside, first, granted)",
     "CREATE INDEX unended ON blocks (outside, first) WHERE released IS NULL",
     "CREATE INDEX ended ON blocks (released) WHERE released IS NOT NULL",
@@ -49,6 +63,15 @@ constexpr std::string_view kPrune =
     "DELETE FROM blocks WHERE rowid IN"
     " (SELECT rowid FROM blocks WHERE released < ? LIMIT ?)";
 constexpr int64_t kPrunedAtOnce = 1000;
+
+constexpr std::string_view kKeepMapping =
+    "INSERT OR REPLACE INTO mappings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+constexpr std::string_view kEndMapping =
+    "DELETE FROM mappings WHERE vni = ? AND inside = ? AND protocol = ?"
+    " AND inside_port = ? AND remote = ? AND remote_port = ?";
+constexpr std::string_view kSelectMappings =
+    "SELECT vni, inside, protocol, inside_port, remote, remote_port, pool,"
+    " outside, outside_port, nonce, expires FROM mappings";
 
 constexpr std::string_view kSelect =
     "SELECT outside, first, last, granted, released, pool, tenant, vnet, vni,"
@@ -75,6 +98,32 @@ absl::StatusOr<BlockTenure> ToTenure(const Sqlite::Row& row) {
                                      ? absl::InfiniteFuture()
                                      : absl::FromUnixMicros(row.Integer(4))};
 }
+
+absl::StatusOr<ExplicitMapping> ToMapping(const Sqlite::Row& row) {
+  ASSIGN_OR_RETURN(const IpAddress inside, IpAddress::Parse(row.Text(1)));
+  ASSIGN_OR_RETURN(const IpAddress remote, IpAddress::Parse(row.Text(4)));
+  ASSIGN_OR_RETURN(const IpAddress outside, IpAddress::Parse(row.Text(7)));
+  const auto port = [&](int column) {
+    return static_cast<uint16_t>(row.Integer(column));
+  };
+  ExplicitMapping mapping = {
+      .pool = std::string(row.Text(6)),
+      .subscriber = {static_cast<uint32_t>(row.Integer(0)), inside},
+      .protocol = static_cast<uint8_t>(row.Integer(2)),
+      .inside_port = port(3),
+      .remote = {remote, port(5)},
+      .outside = {outside, port(8)},
+      .expires = absl::FromUnixMicros(row.Integer(10))};
+  const std::string nonce = absl::HexStringToBytes(Abseil(row.Text(9)));
+  if (nonce.size() != mapping.nonce.size())
+    return absl::DataLossError("a nonce has 12 bytes");
+  std::copy(nonce.begin(), nonce.end(), mapping.nonce.begin());
+  return mapping;
+}
+
+// What allows something new, and may be refused.
+bool Begins(const BlockRecord& record) { return record.granted; }
+bool Begins(const MappingRecord& record) { return record.kept; }
 
 // SQLite would make the file readable for everybody, and its companions take
 // the mode of the file.
@@ -116,9 +165,11 @@ BlockLog::~BlockLog() {
   thread_.join();
 }
 
-absl::StatusOr<uint64_t> BlockLog::Append(BlockRecord record) {
+absl::StatusOr<uint64_t> BlockLog::Append(Record record) {
+  const bool begins =
+      std::visit([](const auto& any) { return Begins(any); }, record);
   const absl::MutexLock lock(&mutex_);
-  if (record.granted && appended_ - committed_ >= options_.waiting)
+  if (begins && appended_ - committed_ >= options_.waiting)
     return absl::UnavailableError(absl::StrCat("NAT log ", options_.path, ": ",
                                                appended_ - committed_,
                                                " records wait to be written"));
@@ -179,8 +230,9 @@ bool BlockLog::Written(const absl::Status& status) {
 
 absl::Status BlockLog::Write(absl::Time prune_before, bool& pruned) {
   return writer_.Write([&]() -> absl::Status {
-    for (const BlockRecord& record : batch_)
-      RETURN_IF_ERROR(WriteRecord(record));
+    for (const Record& record : batch_)
+      RETURN_IF_ERROR(std::visit(
+          [this](const auto& any) { return WriteRecord(any); }, record));
     if (prune_before == absl::InfinitePast()) return absl::OkStatus();
     RETURN_IF_ERROR(
         writer_.Run(kPrune, {absl::ToUnixMicros(prune_before), kPrunedAtOnce}));
@@ -205,38 +257,76 @@ absl::Status BlockLog::WriteRecord(const BlockRecord& record) {
                block.vnet, block.vni, inside});
 }
 
+absl::Status BlockLog::WriteRecord(const MappingRecord& record) {
+  const ExplicitMapping& mapping = record.mapping;
+  const std::string inside = mapping.subscriber.address.ToString();
+  const std::string remote = mapping.remote.address.ToString();
+  if (!record.kept)
+    return writer_.Run(kEndMapping,
+                       {mapping.subscriber.realm, inside, mapping.protocol,
+                        mapping.inside_port, remote, mapping.remote.port});
+  const std::string outside = mapping.outside.address.ToString();
+  const std::string nonce = absl::BytesToHexString(
+      {reinterpret_cast<const char*>(mapping.nonce.data()),
+       mapping.nonce.size()});
+  return writer_.Run(
+      kKeepMapping,
+      {mapping.subscriber.realm, inside, mapping.protocol, mapping.inside_port,
+       remote, mapping.remote.port, mapping.pool, outside, mapping.outside.port,
+       nonce, absl::ToUnixMicros(mapping.expires)});
+}
+
 absl::StatusOr<std::vector<BlockTenure>> BlockLog::Whois(
     const IpAddress& outside, uint16_t port, absl::Time from, absl::Time to) {
-  return Read(kHeldBetween, {outside.ToString(), port, absl::ToUnixMicros(from),
-                             absl::ToUnixMicros(to)});
+  return ReadBlocks(kHeldBetween,
+                    {outside.ToString(), port, absl::ToUnixMicros(from),
+                     absl::ToUnixMicros(to)});
 }
 
 absl::StatusOr<std::vector<BlockTenure>> BlockLog::OpenBlocks() {
-  return Read("released IS NULL", {});
+  return ReadBlocks("released IS NULL", {});
 }
 
-absl::StatusOr<std::vector<BlockTenure>> BlockLog::ReleasedSince(
-    absl::Time time) {
-  return Read("released >= ?", {absl::ToUnixMicros(time)});
+absl::StatusOr<std::vector<ExplicitMapping>> BlockLog::Mappings() {
+  return Read<ExplicitMapping>(kSelectMappings, {}, &ToMapping);
 }
 
-absl::StatusOr<std::vector<BlockTenure>> BlockLog::Read(
+absl::StatusOr<std::vector<BlockTenure>> BlockLog::ReadBlocks(
     std::string_view condition, std::initializer_list<Sqlite::Value> values) {
-  std::vector<BlockTenure> tenures;
+  return Read<BlockTenure>(std::string(kSelect).append(condition), values,
+                           &ToTenure);
+}
+
+template <typename T>
+absl::StatusOr<std::vector<T>> BlockLog::Read(
+    std::string_view sql, std::initializer_list<Sqlite::Value> values,
+    absl::StatusOr<T> (*convert)(const Sqlite::Row&)) {
+  std::vector<T> all;
   absl::Status status;
-  RETURN_IF_ERROR(
-      reader_.Query(absl::StrCat(Abseil(kSelect), Abseil(condition)), values,
-                    [&](const Sqlite::Row& row) {
-                      absl::StatusOr<BlockTenure> tenure = ToTenure(row);
-                      if (tenure.ok())
-                        tenures.push_back(*std::move(tenure));
-                      else
-                        status.Update(tenure.status());
-                    }));
+  RETURN_IF_ERROR(reader_.Query(sql, values, [&](const Sqlite::Row& row) {
+    absl::StatusOr<T> one = convert(row);
+    if (one.ok())
+      all.push_back(*std::move(one));
+    else
+      status.Update(one.status());
+  }));
   if (!status.ok())
     return absl::DataLossError(
         absl::StrCat("NAT log ", options_.path, ": row: ", status.message()));
-  return tenures;
+  return all;
+}
+
+absl::StatusOr<absl::Time> BlockLog::Epoch(absl::Time now) {
+  RETURN_IF_ERROR(reader_.Run("INSERT OR IGNORE INTO epoch VALUES (1, ?)",
+                              {absl::ToUnixMicros(now)}));
+  ASSIGN_OR_RETURN(const int64_t began,
+                   reader_.QueryInteger("SELECT began FROM epoch"));
+  return absl::FromUnixMicros(began);
+}
+
+absl::Status BlockLog::BeginEpoch(absl::Time now) {
+  return reader_.Run("INSERT OR REPLACE INTO epoch VALUES (1, ?)",
+                     {absl::ToUnixMicros(now)});
 }
 
 }  // namespace rampart

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who had which block of external ports when, on disk before the block is used
-// (RFC 6888 REQ-12 to REQ-14: a record per block, and no destinations).
+// (RFC 6888 REQ-12 to REQ-14: a record per block, and no destinations); and the
+// mappings that subscribers have asked for.
 #ifndef RAMPART_CONTROLLER_NAT_BLOCK_LOG_H_
 #define RAMPART_CONTROLLER_NAT_BLOCK_LOG_H_
 
@@ -9,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <variant>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -18,6 +20,7 @@
 #include "absl/time/time.h"
 #include "controller/base/ip.h"
 #include "controller/base/unique_fd.h"
+#include "controller/nat/explicit_mapping.h"
 #include "controller/store/sqlite.h"
 
 namespace rampart {
@@ -42,6 +45,11 @@ struct BlockRecord {
   NatBlock block;
 };
 
+struct MappingRecord {
+  bool kept = false;  // else it is over
+  ExplicitMapping mapping;
+};
+
 // From a grant to its release.
 struct BlockTenure {
   NatBlock block;
@@ -64,10 +72,11 @@ class BlockLog {
   // Writes what waits, unless the disk refuses it.
   ~BlockLog();
 
+  using Record = std::variant<BlockRecord, MappingRecord>;
   // The record's number: 1, 2, 3, ... Not durable before Committed() says so.
-  // Releases are always taken: there are no more of them than grants. Errors:
-  // Unavailable for a grant while Options::waiting records wait.
-  absl::StatusOr<uint64_t> Append(BlockRecord record);
+  // What ends is always taken: there is no more of it than of what begins.
+  // Errors: Unavailable for a beginning while Options::waiting records wait.
+  absl::StatusOr<uint64_t> Append(Record record);
 
   // Readable when Committed() or status() has changed.
   int fd() const { return event_.get(); }
@@ -86,14 +95,22 @@ class BlockLog {
                                                  uint16_t port, absl::Time from,
                                                  absl::Time to);
   // What a new run must know of the one before: the blocks not released, and
-  // those released at `time` or later.
+  // the mappings that are not over.
   absl::StatusOr<std::vector<BlockTenure>> OpenBlocks();
-  absl::StatusOr<std::vector<BlockTenure>> ReleasedSince(absl::Time time);
+  absl::StatusOr<std::vector<ExplicitMapping>> Mappings();
+  // Since when no mapping was lost; now, if nothing is known. For the start:
+  // waits for the disk.
+  absl::StatusOr<absl::Time> Epoch(absl::Time now);
+  absl::Status BeginEpoch(absl::Time now);
 
  private:
   BlockLog(Options options, Sqlite writer, Sqlite reader, UniqueFd event);
-  absl::StatusOr<std::vector<BlockTenure>> Read(
+  absl::StatusOr<std::vector<BlockTenure>> ReadBlocks(
       std::string_view condition, std::initializer_list<Sqlite::Value> values);
+  template <typename T>
+  absl::StatusOr<std::vector<T>> Read(
+      std::string_view sql, std::initializer_list<Sqlite::Value> values,
+      absl::StatusOr<T> (*convert)(const Sqlite::Row&));
 
   // Of the thread.
   void Run();
@@ -104,17 +121,18 @@ class BlockLog {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Write(absl::Time prune_before, bool& pruned);
   absl::Status WriteRecord(const BlockRecord& record);
+  absl::Status WriteRecord(const MappingRecord& record);
 
   const Options options_;
-  Sqlite writer_;                   // of the thread
-  std::vector<BlockRecord> batch_;  // of the thread: being written
+  Sqlite writer_;              // of the thread
+  std::vector<Record> batch_;  // of the thread: being written
   Sqlite reader_;
   const UniqueFd event_;
 
   mutable absl::Mutex mutex_;
   bool stop_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Time prune_before_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
-  std::vector<BlockRecord> waiting_ ABSL_GUARDED_BY(mutex_);
+  std::vector<Record> waiting_ ABSL_GUARDED_BY(mutex_);
   uint64_t appended_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t committed_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::Status status_ ABSL_GUARDED_BY(mutex_);

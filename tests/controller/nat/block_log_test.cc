@@ -189,23 +189,50 @@ TEST_F(BlockLogTest, AClockThatIsSetBackHidesNobody) {
               ElementsAre("10.1.0.1", "10.1.0.2"));
 }
 
-TEST_F(BlockLogTest, ANewRunLearnsWhatIsOpenAndWhatRests) {
+TEST_F(BlockLogTest, ANewRunLearnsWhichBlocksAreOpen) {
   const NatBlock kept = Block("10.1.0.1", "192.0.2.1", 1000, 1999);
-  const NatBlock old = Block("10.1.0.2", "192.0.2.1", 2000, 2999);
-  const NatBlock resting = Block("fd00::3", "2001:db8::1", 3000, 3999);
-  for (const NatBlock& block : {kept, old, resting})
+  const NatBlock over = Block("fd00::2", "2001:db8::1", 2000, 2999);
+  for (const NatBlock& block : {kept, over})
     log_->Append(Granted(100, block)).value();
-  log_->Append(Released(200, old)).value();
-  log_->Append(Released(300, resting)).value();
+  log_->Append(Released(200, over)).value();
   Open();  // the log that goes writes what waits
   EXPECT_EQ(log_->Committed(), 0u) << "numbers begin anew";
   const auto open = log_->OpenBlocks().value();
   ASSERT_THAT(open, SizeIs(1));
   EXPECT_EQ(open[0].block, kept);
-  const auto rests = log_->ReleasedSince(At(201)).value();
-  ASSERT_THAT(rests, SizeIs(1));
-  EXPECT_EQ(rests[0].block, resting);
-  EXPECT_EQ(rests[0].released, At(300));
+}
+
+ExplicitMapping Mapping(std::string_view inside, uint16_t port) {
+  return {.pool = "default",
+          .subscriber = {1001, Ip(inside)},
+          .protocol = 6,
+          .inside_port = port,
+          .outside = {Ip("192.0.2.1"), 40000},
+          .nonce = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 255},
+          .expires = At(1000) + absl::Microseconds(1)};
+}
+
+TEST_F(BlockLogTest, ANewRunLearnsWhichMappingsWereAskedFor) {
+  ExplicitMapping renewed = Mapping("10.1.0.1", 80);
+  ExplicitMapping peer = Mapping("fd00::1", 81);
+  peer.remote = {Ip("2001:db8::9"), 443};
+  const ExplicitMapping over = Mapping("10.1.0.1", 82);
+  for (const ExplicitMapping& mapping : {renewed, peer, over})
+    log_->Append(MappingRecord{.kept = true, .mapping = mapping}).value();
+  renewed.expires = At(2000);
+  log_->Append(MappingRecord{.kept = true, .mapping = renewed}).value();
+  log_->Append(MappingRecord{.kept = false, .mapping = over}).value();
+  Open();
+  EXPECT_THAT(log_->Mappings().value(),
+              testing::UnorderedElementsAre(renewed, peer));
+}
+
+TEST_F(BlockLogTest, TheEpochOfMappingsGoesOnUntilItBeginsAnew) {
+  EXPECT_EQ(log_->Epoch(At(100)).value(), At(100));
+  Open();
+  EXPECT_EQ(log_->Epoch(At(200)).value(), At(100));
+  EXPECT_TRUE(log_->BeginEpoch(At(300)).ok());
+  EXPECT_EQ(log_->Epoch(At(400)).value(), At(300));
 }
 
 TEST_F(BlockLogTest, WhatIsTooOldIsPrunedAndNothingElse) {
@@ -219,12 +246,15 @@ TEST_F(BlockLogTest, WhatIsTooOldIsPrunedAndNothingElse) {
   Append(records);
   log_->Prune(At(100 + 2400));
   const absl::Time deadline = absl::Now() + absl::Seconds(10);
-  while (log_->ReleasedSince(At(0)).value().size() > 100) {
+  const auto left = [&] {
+    return log_->Whois(Ip("192.0.2.1"), 1000, At(0), At(9999)).value().size();
+  };
+  while (left() > 100) {
     ASSERT_LT(absl::Now(), deadline);
     AwaitNews(*log_);
     log_->Committed();
   }
-  EXPECT_THAT(log_->ReleasedSince(At(0)).value(), SizeIs(100));
+  EXPECT_EQ(left(), 100u);
   EXPECT_THAT(log_->OpenBlocks().value(), SizeIs(1)) << "open, however old";
 }
 
@@ -259,7 +289,8 @@ TEST_F(BlockLogTest, AWriteThatFailsIsToldAndTriedAgain) {
   intruder.Run("ALTER TABLE hidden RENAME TO blocks");
   AwaitCommitted(*log_, 2);
   EXPECT_TRUE(log_->status().ok()) << log_->status();
-  EXPECT_THAT(log_->ReleasedSince(At(0)).value(), SizeIs(1));
+  EXPECT_THAT(Who("192.0.2.1", 1000, 150), ElementsAre("10.1.0.1"));
+  EXPECT_THAT(log_->OpenBlocks().value(), IsEmpty());
 }
 
 TEST_F(BlockLogTest, ALogThatCannotBeWrittenCanStillBeClosed) {
@@ -347,7 +378,8 @@ TEST_F(BlockLogTest, WhoisAgreesWithAListOfAllTenures) {
           tenure.block.first <= block.last && tenure.block.last >= block.first)
         tenure.released = At(second);
     if (granted) all.push_back({block, At(second), absl::InfiniteFuture()});
-    log_->Append({.granted = granted, .time = At(second), .block = block})
+    log_->Append(
+            BlockRecord{.granted = granted, .time = At(second), .block = block})
         .value();
   }
   AwaitCommitted(*log_, 600);
