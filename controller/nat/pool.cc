@@ -227,12 +227,13 @@ Pool::PortGrant Pool::ChoosePort(Holder& holder, const PortUser& user,
   if (wanted) {
     if (const auto grant = TakeWanted(holder, user, *wanted, true))
       return *grant;
-  } else if (config_.port_choice == NatPortChoice::kPreserve) {
-    if (const auto grant = TakeWanted(holder, user, user.inside_port, false))
-      return *grant;
   }
   Holding& holding = holder.second;
   for (;;) {
+    if (config_.port_choice == NatPortChoice::kPreserve) {
+      if (const auto grant = TakeWanted(holder, user, user.inside_port, false))
+        return *grant;
+    }
     uint32_t free = 0;
     bool waits = false;
     for (const Block& block : holding.blocks) {
