@@ -47,6 +47,18 @@ NatGrant NatAllocator::Acquire(const Request& request) {
   return impl_->New(*pool, request, false, std::nullopt);
 }
 
+std::optional<Endpoint> NatAllocator::Find(const Request& request) const {
+  Pool* pool = impl_->FindPool(request.pool);
+  if (pool == nullptr) return std::nullopt;
+  if (const std::optional<NatGrant> fixed = impl_->Fixed(request))
+    return fixed->ok() ? std::optional(fixed->outside) : std::nullopt;
+  const Holder* holder = pool->Find(request.subscriber);
+  if (holder == nullptr) return std::nullopt;
+  const PortMapping* mapping = impl_->FindMapping(*holder, request);
+  if (mapping == nullptr) return std::nullopt;
+  return Endpoint{holder->second.external->address, mapping->outside_port};
+}
+
 NatGrant NatAllocator::Open(const Request& request,
                             const std::optional<Endpoint>& wanted) {
   Pool* pool = impl_->FindPool(request.pool);

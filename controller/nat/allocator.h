@@ -42,9 +42,12 @@ class NatAllocator {
   // was told a further number.
   NatGrant Acquire(const Request& request);
   // A mapping of TCP or UDP for all remotes until Release() with the same
-  // request; request.remote stays unset. wanted: its port, if it is free.
+  // request; request.remote stays unset. wanted: its port, if it is free
+  // (unspecified address: of whichever address it is).
   // Opening the same again changes nothing and needs no further Release().
   NatGrant Open(const Request& request, const std::optional<Endpoint>& wanted);
+  // The mapping that Acquire() would find; protocols with ports only.
+  std::optional<Endpoint> Find(const Request& request) const;
   // Takes back what an earlier run gave out. Errors: NotFound if the address
   // or port is no longer in the pool, AlreadyExists if another has it or its
   // block, or if the subscriber is paired with another address by now.

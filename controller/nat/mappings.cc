@@ -89,7 +89,8 @@ NatGrant NatAllocator::Impl::NewPort(Holder& holder, PortSpace space,
   const PortKey key = open ? OpenKey(holder, request) : KeyOf(holder, request);
   const IpAddress& address = holder.second.external->address;
   std::optional<uint16_t> port;
-  if (wanted && wanted->address == address) port = wanted->port;
+  if (wanted && (wanted->address == address || wanted->address.IsUnspecified()))
+    port = wanted->port;
   const Pool::PortGrant grant =
       holder.second.pool->TakePort(holder, UserOf(holder, key, space), port);
   if (grant.verdict != NatVerdict::kGranted) return {grant.verdict};

@@ -315,6 +315,21 @@ TEST_P(NatModesTest, AWantedPortIsGivenIfItIsFree) {
   EXPECT_NE(open(5, 85, {Outside(3), 80}).port, 80) << "out of the range";
 }
 
+TEST_P(NatModesTest, AWantedPortMayBeOfAnyAddress) {
+  NatAllocator nat = Make({Pool(4, {1024, 65535}, 512)});
+  for (const IpAddress& any : {Ip("0.0.0.0"), Ip("::")}) {
+    const Request request = NoRemote(Ask(any.is_v4() ? 5 : 6, 80));
+    EXPECT_EQ(nat.Find(request), std::nullopt);
+    const Endpoint outside =
+        nat.Open(request,
+                 Endpoint{any, any.is_v4() ? uint16_t{8080} : uint16_t{9090}})
+            .outside;
+    EXPECT_EQ(outside.port, any.is_v4() ? 8080 : 9090);
+    EXPECT_EQ(nat.Find(request), outside);
+    EXPECT_EQ(nat.Find(To(request, 1, 443)), outside);
+  }
+}
+
 TEST_P(NatModesTest, SharedPortsAndOtherProtocolsAreNotOpened) {
   NatAllocator overload = Make({Overloaded(Pool(1, {1024, 1031}, 4))});
   EXPECT_FALSE(overload.Open(NoRemote(Ask(5, 1)), std::nullopt).ok());
