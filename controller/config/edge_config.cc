@@ -127,10 +127,36 @@ void ReadSections(Fields& fields, EdgeConfig& config) {
   });
 }
 
+using Owners = absl::flat_hash_map<IpAddress, std::string>;
+
+// Of one pool, they are known not to overlap.
+void CheckPrefixes(const EdgeConfig& config, const Owners& owners,
+                   Mistakes& mistakes) {
+  std::vector<const NatPrefixConfig*> seen;
+  for (const NatPoolConfig& pool : config.pools) {
+    const size_t others = seen.size();
+    for (const NatPrefixConfig& prefix : pool.prefixes) {
+      for (size_t i = 0; i < others; ++i)
+        if (seen[i]->outside.Overlaps(prefix.outside))
+          mistakes.Add(prefix.line,
+                       absl::StrCat("outside ", prefix.outside.ToString(),
+                                    " overlaps with line ", seen[i]->line,
+                                    "; translate each once"));
+      for (const auto& [address, owner] : owners)
+        if (prefix.outside.Contains(address))
+          mistakes.Add(prefix.line,
+                       absl::StrCat("outside ", prefix.outside.ToString(),
+                                    " holds ", address.ToString(), " of ",
+                                    owner, "; keep it in one of them"));
+      seen.push_back(&prefix);
+    }
+  }
+}
+
 // An address on the outside belongs to one of the edge's uses: the data plane
 // knows by it what to do with a packet.
 void CheckOverlap(const EdgeConfig& config, Mistakes& mistakes) {
-  absl::flat_hash_map<IpAddress, std::string> owners;
+  Owners owners;
   for (const IpAddress& address : config.gue_addresses)
     owners.emplace(address, "gue.addresses");
   for (const NatPoolConfig& pool : config.pools) {
@@ -144,14 +170,7 @@ void CheckOverlap(const EdgeConfig& config, Mistakes& mistakes) {
                                   " too; keep it in one of them"));
     }
   }
-  for (const NatPoolConfig& pool : config.pools)
-    for (const NatPrefixConfig& prefix : pool.prefixes)
-      for (const auto& [address, owner] : owners)
-        if (prefix.outside.Contains(address))
-          mistakes.Add(prefix.line,
-                       absl::StrCat("outside ", prefix.outside.ToString(),
-                                    " holds ", address.ToString(), " of ",
-                                    owner, "; keep it in one of them"));
+  CheckPrefixes(config, owners, mistakes);
 }
 
 }  // namespace
