@@ -49,16 +49,24 @@ Bytes PeerRequest(std::string_view options = "") {
                "01bb 0000 20010db8 00000000 00000000 00000009", options});
 }
 
+PcpReading Read(const Bytes& payload, std::string_view source) {
+  const std::optional<PcpReading> reading = ReadPcp(payload, Ip(source));
+  EXPECT_TRUE(reading.has_value());
+  return reading.value_or(PcpReading());
+}
 PcpResult ResultOf(const Bytes& payload, std::string_view source) {
-  const auto reading = ReadPcp(payload, Ip(source));
-  return reading.value().result;
+  return Read(payload, source).result;
+}
+NatPmpRequest ReadPmp(std::string_view payload) {
+  const std::optional<NatPmpRequest> request = ReadNatPmp(Hex(payload));
+  EXPECT_TRUE(request.has_value());
+  return request.value_or(NatPmpRequest());
 }
 
 TEST(PcpMessageTest, AMapRequestIsRead) {
-  const auto reading = ReadPcp(MapRequest(), Ip("10.1.0.5"));
-  ASSERT_TRUE(reading.has_value());
-  EXPECT_EQ(reading->result, PcpResult::kSuccess);
-  const PcpRequest& request = reading->request;
+  const PcpReading reading = Read(MapRequest(), "10.1.0.5");
+  EXPECT_EQ(reading.result, PcpResult::kSuccess);
+  const PcpRequest& request = reading.request;
   EXPECT_EQ(request.opcode, PcpOpcode::kMap);
   EXPECT_EQ(request.lifetime, 3600u);
   EXPECT_THAT(request.nonce, ElementsAreArray(Hex(kNonce)));
@@ -69,30 +77,27 @@ TEST(PcpMessageTest, AMapRequestIsRead) {
 }
 
 TEST(PcpMessageTest, APeerRequestOfAnIpv6HostIsRead) {
-  const auto reading = ReadPcp(PeerRequest(), Ip("fd00::5"));
-  ASSERT_TRUE(reading.has_value());
-  EXPECT_EQ(reading->result, PcpResult::kSuccess);
-  EXPECT_EQ(reading->request.opcode, PcpOpcode::kPeer);
-  EXPECT_EQ(reading->request.protocol, 17);
-  EXPECT_EQ(reading->request.inside_port, 5000);
-  EXPECT_EQ(reading->request.suggested, (Endpoint{Ip("::"), 0}));
-  EXPECT_EQ(reading->request.remote, (Endpoint{Ip("2001:db8::9"), 443}));
+  const PcpReading reading = Read(PeerRequest(), "fd00::5");
+  EXPECT_EQ(reading.result, PcpResult::kSuccess);
+  EXPECT_EQ(reading.request.opcode, PcpOpcode::kPeer);
+  EXPECT_EQ(reading.request.protocol, 17);
+  EXPECT_EQ(reading.request.inside_port, 5000);
+  EXPECT_EQ(reading.request.suggested, (Endpoint{Ip("::"), 0}));
+  EXPECT_EQ(reading.request.remote, (Endpoint{Ip("2001:db8::9"), 443}));
 }
 
 TEST(PcpMessageTest, AnAnnouncementIsReadAndAnswered) {
-  const auto reading =
-      ReadPcp(Join({"02 00 0000 00000000", kV4}), Ip("10.1.0.5"));
-  ASSERT_TRUE(reading.has_value());
-  EXPECT_EQ(reading->result, PcpResult::kSuccess);
-  EXPECT_THAT(PcpSuccess(reading->request, {.lifetime = 0, .epoch = 0x1234},
-                         Endpoint()),
-              ElementsAreArray(Hex("02 80 00 00 | 00000000 | 00001234 |"
-                                   "00000000 00000000 00000000")));
+  const PcpReading reading =
+      Read(Join({"02 00 0000 00000000", kV4}), "10.1.0.5");
+  EXPECT_EQ(reading.result, PcpResult::kSuccess);
+  EXPECT_THAT(
+      PcpSuccess(reading.request, {.lifetime = 0, .epoch = 0x1234}, Endpoint()),
+      ElementsAreArray(Hex("02 80 00 00 | 00000000 | 00001234 |"
+                           "00000000 00000000 00000000")));
 }
 
 TEST(PcpMessageTest, AMappingIsAnswered) {
-  const auto reading =
-      ReadPcp(MapRequest("02 00 0000"), Ip("10.1.0.5")).value();
+  const PcpReading reading = Read(MapRequest("02 00 0000"), "10.1.0.5");
   EXPECT_TRUE(reading.request.prefer_failure);
   EXPECT_THAT(PcpSuccess(reading.request, {.lifetime = 7200, .epoch = 5},
                          {Ip("203.0.113.1"), 40000}),
@@ -103,7 +108,7 @@ TEST(PcpMessageTest, AMappingIsAnswered) {
 }
 
 TEST(PcpMessageTest, APeerMappingIsAnswered) {
-  const auto reading = ReadPcp(PeerRequest(), Ip("fd00::5")).value();
+  const PcpReading reading = Read(PeerRequest(), "fd00::5");
   EXPECT_THAT(
       PcpSuccess(reading.request, {.lifetime = 120, .epoch = 5},
                  {Ip("2001:db8:ffff::1"), 40000}),
@@ -185,9 +190,8 @@ TEST(PcpMessageTest, EveryMistakeHasItsError) {
 }
 
 TEST(PcpMessageTest, OptionsThatMayBeIgnoredAre) {
-  const auto reading =
-      ReadPcp(MapRequest("80 00 0003 01020300 ff 00 0000"), Ip("10.1.0.5"));
-  EXPECT_EQ(reading.value().result, PcpResult::kSuccess);
+  EXPECT_EQ(ResultOf(MapRequest("80 00 0003 01020300 ff 00 0000"), "10.1.0.5"),
+            PcpResult::kSuccess);
 }
 
 TEST(PcpMessageTest, AnErrorIsTheRequestOnceMore) {
@@ -250,14 +254,13 @@ TEST(PcpMessageTest, RandomBytesDoNoHarm) {
 }
 
 TEST(NatPmpMessageTest, RequestsAreRead) {
-  EXPECT_EQ(ReadNatPmp(Hex("00 00")).value().opcode,
-            NatPmpOpcode::kExternalAddress);
-  const auto map = ReadNatPmp(Hex("00 02 0000 1f90 0050 00001c20")).value();
+  EXPECT_EQ(ReadPmp("00 00").opcode, NatPmpOpcode::kExternalAddress);
+  const NatPmpRequest map = ReadPmp("00 02 0000 1f90 0050 00001c20");
   EXPECT_EQ(map.opcode, NatPmpOpcode::kMapTcp);
   EXPECT_EQ(map.inside_port, 8080);
   EXPECT_EQ(map.suggested_port, 80);
   EXPECT_EQ(map.lifetime, 7200u);
-  EXPECT_EQ(ReadNatPmp(Hex("00 07")).value().opcode, NatPmpOpcode::kOther);
+  EXPECT_EQ(ReadPmp("00 07").opcode, NatPmpOpcode::kOther);
 }
 
 TEST(NatPmpMessageTest, WhatIsNoRequestGetsNoAnswer) {
@@ -268,23 +271,22 @@ TEST(NatPmpMessageTest, WhatIsNoRequestGetsNoAnswer) {
 }
 
 TEST(NatPmpMessageTest, AnswersHaveTheLayoutOfTheRfc) {
-  const NatPmpRequest address = ReadNatPmp(Hex("00 00")).value();
+  const NatPmpRequest address = ReadPmp("00 00");
   EXPECT_THAT(
       NatPmpAnswer(address, NatPmpResult::kSuccess, 9, Ip("203.0.113.1"), 0, 0),
       ElementsAreArray(Hex("00 80 0000 00000009 cb007101")));
   EXPECT_THAT(NatPmpAnswer(address, NatPmpResult::kNetworkFailure, 9,
                            Ip("203.0.113.1"), 0, 0),
               ElementsAreArray(Hex("00 80 0003 00000009 00000000")));
-  const NatPmpRequest map =
-      ReadNatPmp(Hex("00 01 0000 1f90 0050 00001c20")).value();
+  const NatPmpRequest map = ReadPmp("00 01 0000 1f90 0050 00001c20");
   EXPECT_THAT(NatPmpAnswer(map, NatPmpResult::kSuccess, 9, Ip("203.0.113.1"),
                            40000, 3600),
               ElementsAreArray(Hex("00 81 0000 00000009 1f90 9c40 00000e10")));
   EXPECT_THAT(NatPmpAnswer(map, NatPmpResult::kOutOfResources, 9,
                            Ip("203.0.113.1"), 40000, 3600),
               ElementsAreArray(Hex("00 81 0004 00000009 1f90 0000 00000000")));
-  EXPECT_THAT(NatPmpAnswer(ReadNatPmp(Hex("00 07")).value(),
-                           NatPmpResult::kUnsupportedOpcode, 9, {}, 0, 0),
+  EXPECT_THAT(NatPmpAnswer(ReadPmp("00 07"), NatPmpResult::kUnsupportedOpcode,
+                           9, {}, 0, 0),
               ElementsAreArray(Hex("00 87 0005 00000009")));
 }
 
