@@ -30,10 +30,14 @@ class EdgeTest(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.lab = edge_lab.EdgeLab(cls.SITES, cls.MODE)
+        cls.lab = cls.make_lab()
         cls.enterClassContext(cls.lab)
         cls.lab.start_edge()
         cls.lab.apply(cls.lab.resources(cls.POLICIES))
+
+    @classmethod
+    def make_lab(cls):
+        return edge_lab.EdgeLab(cls.SITES, cls.MODE)
 
     def run(self, result=None):
         """After a failure, tells what the edge saw."""

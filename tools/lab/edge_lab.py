@@ -28,7 +28,8 @@ CORE = {4: "192.0.2.254", 6: "2001:db8::fe"}  # as the edge sees it
 INET = {4: "198.51.100.10", 6: "2001:db8:100::10"}
 POOL = {4: "203.0.113.1", 6: "2001:db8:203::1"}
 ROUTER = {4: "10.255.0.1", 6: "fd00:ff::1"}  # the edge inside each vnet
-VNIS = {"acme": 1001, "globex": 2001}
+VNIS = {"acme": 1001, "globex": 2001, "initech": 3001, "hooli": 4001,
+        "umbrella": 5001}
 KEYS = {"mac": "000102030405060708090a0b0c0d0e0f", "cookie": "1122334455667788"}
 ALLOW_ALL = [{"name": "all", "match": {"vnet": "main"}, "action": "allow"}]
 
@@ -267,20 +268,34 @@ class EdgeLab(netlab.Lab):
 
     # --- the edge's configuration ---
 
+    def pools(self):
+        """NAT pools as in rampartd.yaml."""
+        return [{"name": "default", "addresses": [POOL[4], POOL[6]]}]
+
+    def pool_of(self, _tenant):
+        """Whose addresses a tenant's packets get on the Internet."""
+        return "default"
+
+    def timeouts(self):
+        """As in rampartd.yaml, where they are not the default."""
+        return {}
+
     def edge_config(self):
         access = "".join(
             f"\n  - {{name: {site.edge_device}, role: access, "
             f"mode: {self.mode}}}"
             for site in self.sites.values() if site.profile == "interface")
+        pools = "".join(f"\n    - {json.dumps(p)}" for p in self.pools())
+        timeouts = (f"timeouts: {json.dumps(self.timeouts())}\n"
+                    if self.timeouts() else "")
         return f"""\
 edge: {self.edge_name}
 devices:
   - {{name: eth0, role: uplink, mode: {self.mode}}}{access}
 gue: {{addresses: [{EDGE[4]}, "{EDGE[6]}"], port: 6080}}
 nat:
-  pools:
-    - {{name: default, addresses: [{POOL[4]}, "{POOL[6]}"]}}
-api: {{socket: {self.api}}}
+  pools:{pools}
+{timeouts}api: {{socket: {self.api}}}
 state: sqlite://{self.dir}/state.db
 """
 
@@ -316,7 +331,7 @@ state: sqlite://{self.dir}/state.db
         routes = [{"vnet": "main", "cidr": cidr, "via": site.tunnel}
                   for site in sites for cidr in site.prefixes()]
         routes += [{"vnet": "main", "cidr": cidr, "via": "internet",
-                    "pool": "default"} for cidr in ("0.0.0.0/0", "::/0")]
+                    "pool": self.pool_of(name)} for cidr in ("0.0.0.0/0", "::/0")]
         return {
             "name": name,
             "vnets": [{"name": "main", "vni": VNIS[name], "default": True,
