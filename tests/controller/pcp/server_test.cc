@@ -155,6 +155,11 @@ class PcpServerTest : public testing::Test {
     if (!inside || !inside->admits) return std::nullopt;
     return Endpoint{inside->subscriber.address, inside->port};
   }
+  int CountSessions() const {
+    int sessions = 0;
+    nat_->ForEach([&](const NatSession&) { ++sessions; });
+    return sessions;
+  }
   void Pass(absl::Duration time) {
     clock_.tick += ToTicks(time);
     mappings_->Expire();
@@ -445,6 +450,20 @@ TEST_F(PcpServerTest, PeerInAnOpenPoolLastsAsLongAsWanted) {
 
 TEST_F(PcpServerTest, PeerNeverDiffersFromASuggestion) {
   const Endpoint remote = {Ip("198.51.100.1"), 443};
+  const Endpoint wish = {Ip("203.0.113.1"), 1};
+  EXPECT_EQ(Do({.suggested = wish, .remote = remote}).result,
+            PcpResult::kCannotProvideExternal);
+  const NatAllocator::Request flow = {.pool = "default",
+                                      .subscriber = {1001, Ip("10.1.0.6")},
+                                      .protocol = IPPROTO_TCP,
+                                      .inside_port = 8080,
+                                      .remote = remote};
+  EXPECT_TRUE(nat_->Acquire(flow).ok());
+  EXPECT_EQ(
+      Do({.source = "10.1.0.6", .suggested = wish, .remote = remote}).outside,
+      nat_->Find(flow))
+      << "what the flow has, whatever was suggested";
+  Do({.source = "10.1.0.6", .lifetime = 0, .remote = remote});
   EXPECT_EQ(Do({.suggested = {Ip("203.0.113.9"), 0}, .remote = remote}).result,
             PcpResult::kCannotProvideExternal);
   EXPECT_THAT(kept_, IsEmpty());
@@ -521,6 +540,7 @@ TEST_F(PcpServerTest, WhoIsNoLongerThereLosesItsMappings) {
 
 TEST_F(PcpServerTest, NatPmpTellsTheAddressAndMapsThere) {  // RFC 6886
   EXPECT_EQ(NatPmp({0, 0}), (Bytes{0, 128, 0, 0, 0, 0, 0, 0, 203, 0, 113, 1}));
+  EXPECT_EQ(CountSessions(), 0) << "to tell it makes no mapping";
   const Bytes map = NatPmp({0, 2, 0, 0, 0x1f, 0x90, 0x9c, 0x40, 0, 0, 14, 16});
   EXPECT_EQ(map, (Bytes{0, 130, 0, 0, 0, 0, 0, 0, 0x1f, 0x90, 0x9c, 0x40, 0, 0,
                         14, 16}));
@@ -581,9 +601,7 @@ TEST_F(PcpServerTest, HostileRequestsLeaveNothingBehind) {
   }
   Pass(absl::Seconds(86401));
   EXPECT_THAT(kept_, IsEmpty());
-  int sessions = 0;
-  nat_->ForEach([&](const NatSession&) { ++sessions; });
-  EXPECT_EQ(sessions, 0);
+  EXPECT_EQ(CountSessions(), 0);
 }
 
 }  // namespace
