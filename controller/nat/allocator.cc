@@ -98,6 +98,7 @@ absl::Status NatAllocator::Adopt(const Request& request,
         absl::StrCat("the pool no longer has ", outside.address.ToString(),
                      " port ", outside.port)));
   }
+  pool->ReleaseRested();
   Holder* holder = pool->Find(request.subscriber);
   if (holder == nullptr)
     holder = &pool->PairWith(request.subscriber, *external);

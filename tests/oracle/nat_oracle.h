@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// NAT as a plain list of what is held. Every rule is a scan of the list, so
-// there is no second state that could disagree with it.
+// NAT as two plain lists: what is held, and which blocks rest. Every rule is a
+// scan of them, so there is no third state that could disagree with them.
 #ifndef RAMPART_TESTS_ORACLE_NAT_ORACLE_H_
 #define RAMPART_TESTS_ORACLE_NAT_ORACLE_H_
 
@@ -20,6 +20,8 @@ class NatOracle {
   explicit NatOracle(std::vector<NatPoolConfig> pools)
       : pools_(std::move(pools)) {}
 
+  void Advance(uint32_t ticks) { now_ += ticks; }
+
   // What NatAllocator may answer: a verdict and, if granted, one of these.
   struct Answer {
     NatVerdict verdict = NatVerdict::kGranted;
@@ -32,6 +34,14 @@ class NatOracle {
   // The allocator gave `outside`, or took it back.
   void Held(const NatAllocator::Request& request, const Endpoint& outside);
   void Released(const NatAllocator::Request& request);
+  // The same by Open(), which has no remote.
+  void Opened(const NatAllocator::Request& request, const Endpoint& outside);
+  void Closed(const NatAllocator::Request& request);
+
+  // What a log would say is granted and not released.
+  std::vector<BlockEvent> Blocks() const;
+  // Everything rests anew.
+  void Restarted();
 
   // As ForEach() would tell, each session one line of text.
   std::multiset<std::string> Sessions() const;
@@ -45,15 +55,29 @@ class NatOracle {
     Endpoint remote;
     Endpoint outside;
     int flows;
+    bool open;
+  };
+  // A block without a port in use.
+  struct Rest {
+    const NatPoolConfig* pool;
+    Subscriber subscriber;
+    IpAddress address;
+    int block;
+    uint64_t until;
   };
 
   const NatPoolConfig* PoolOf(const NatAllocator::Request& request) const;
   const Hold* Find(const NatAllocator::Request& request) const;
-  // Any hold of the same subscriber and pool.
-  const Hold* HoldOf(const NatAllocator::Request& request) const;
-  bool PortTaken(const NatPoolConfig* pool, const IpAddress& address,
-                 int protocol, int port) const;
-  // Who has a port in the block of `port`; null: nobody.
+  void Erase(const Hold& hold);
+  // The address that a subscriber is paired with; null: none.
+  const IpAddress* PairedWith(const NatAllocator::Request& request) const;
+  bool PortTaken(const NatAllocator::Request& request, const IpAddress& address,
+                 int port) const;
+  int BlocksOf(const NatAllocator::Request& request) const;
+  // The ports that a request may get of an address.
+  std::set<int> Ports(const NatAllocator::Request& request,
+                      const IpAddress& address) const;
+  // Whose block `port` is in; null: nobody's.
   const Subscriber* BlockOwner(const NatPoolConfig* pool,
                                const IpAddress& address, int port) const;
   bool AnyBlockFree(const NatPoolConfig* pool, const IpAddress& address) const;
@@ -62,6 +86,8 @@ class NatOracle {
 
   std::vector<NatPoolConfig> pools_;
   std::vector<Hold> holds_;
+  std::vector<Rest> rests_;
+  uint64_t now_ = 0;  // ticks
 };
 
 std::string SessionText(const NatSession& session);

@@ -4,19 +4,14 @@
 #include <gtest/gtest.h>
 
 #include <map>
-#include <memory>
-#include <random>
 #include <set>
-#include <string>
 #include <vector>
 
 #include "tests/controller/nat/nat_fixture.h"
-#include "tests/oracle/nat_oracle.h"
 
 namespace rampart {
 namespace {
 
-using ::testing::Test;
 using Request = NatAllocator::Request;
 
 using NatAllocatorTest = NatTest;
@@ -273,147 +268,36 @@ TEST_P(NatAllocatorTest, AnEmptyPoolGivesUniformPortsAcrossBlocks) {
   EXPECT_LT(ChiSquare(counts, total), 217.9) << "p < 10^-6";
 }
 
-// Random operations on a small, often full pool; after each, the answer is
-// one the oracle allows. Now and then the allocator restarts.
-class RandomOperations {
- public:
-  RandomOperations(std::vector<NatPoolConfig> pools,
-                   std::vector<IpAddress> inside, std::vector<IpAddress> remote,
-                   uint32_t seed)
-      : pools_(std::move(pools)),
-        inside_(std::move(inside)),
-        remote_(std::move(remote)),
-        random_(seed),
-        oracle_(pools_),
-        nat_(Fresh()) {}
-
-  void Step() {
-    const uint32_t dice = random_() % 100;
-    if (dice < 55)
-      Acquire();
-    else if (dice < 94)
-      Release();
-    else if (dice < 99)
-      AdoptAnything();
-    else
-      Restart();
-  }
-  void Drain() {
-    while (!held_.empty() && !Test::HasFatalFailure()) Release();
-    ASSERT_EQ(CountSessions(*nat_), 0);
-  }
-  void ExpectSameSessions() {
-    std::multiset<std::string> sessions;
-    nat_->ForEach([&](const NatSession& session) {
-      sessions.insert(oracle::SessionText(session));
-    });
-    ASSERT_EQ(sessions, oracle_.Sessions());
-  }
-  int refusals() const { return refusals_; }
-
- private:
-  struct Held {
-    Request request;
-    Endpoint outside;
-  };
-
-  std::unique_ptr<NatAllocator> Fresh() {
-    return std::make_unique<NatAllocator>(
-        pools_, clock_, [this](uint32_t bound) { return random_() % bound; });
-  }
-
-  Request RandomRequest() {
-    constexpr uint8_t kProtocols[] = {6, 6, 6, 17, 17, 1, 58, 47};
-    return {.pool = pools_[random_() % pools_.size()].name,
-            .subscriber = {random_() % 2 ? 1001u : 1002u,
-                           inside_[random_() % inside_.size()]},
-            .protocol = kProtocols[random_() % std::size(kProtocols)],
-            .inside_port = static_cast<uint16_t>(random_() % 24),
-            .remote = {remote_[random_() % remote_.size()],
-                       static_cast<uint16_t>(random_() % 3)}};
-  }
-
-  void Acquire() {
-    const Request request = RandomRequest();
-    const oracle::NatOracle::Answer answer = oracle_.Acquire(request);
-    const NatGrant got = nat_->Acquire(request);
-    ASSERT_EQ(got.verdict, answer.verdict);
-    if (!got.ok()) {
-      ++refusals_;
-      return;
+// RFC 4787 REQ-11, RFC 6888 REQ-11: the class of behaviour does not depend on
+// how full the pool is.
+TEST_P(NatAllocatorTest, BehaviourIsTheSameAtAnyFill) {
+  for (const int percent : {0, 50, 99}) {
+    NatPoolConfig pool = Pool(1, {1024, 1024 + 200 * 16 - 1}, 16);
+    pool.filtering = NatFiltering::kAddressDependent;
+    NatAllocator nat = Make({pool});
+    for (int host = 1; host <= 2 * percent; ++host)
+      for (uint16_t port = 1; port <= 16; ++port)
+        ASSERT_TRUE(nat.Acquire(Ask(host, port)).ok());
+    std::map<uint16_t, int> counts;
+    for (int round = 0; round < 400; ++round) {
+      const Request request = Ask(250, 1234);
+      Request elsewhere = request;
+      elsewhere.remote = {Remote(2), 80};
+      const Endpoint outside = nat.Acquire(request).outside;
+      ASSERT_EQ(nat.Acquire(elsewhere).outside, outside) << percent;
+      ASSERT_EQ(nat.Acquire(Ask(250, 1, kUdpProtocol)).outside.address,
+                outside.address);
+      EXPECT_TRUE(
+          nat.FindInside(kTcpProtocol, outside, {Remote(2), 9})->admits);
+      EXPECT_FALSE(
+          nat.FindInside(kTcpProtocol, outside, {Remote(3), 9})->admits);
+      nat.Release(request, outside);
+      nat.Release(elsewhere, outside);
+      ++counts[(outside.port - 1024) % 16];
     }
-    ASSERT_TRUE(
-        answer.allowed.contains({got.outside.address, got.outside.port}))
-        << got.outside.address.ToString() << " " << got.outside.port;
-    oracle_.Held(request, got.outside);
-    held_.push_back({request, got.outside});
+    ASSERT_EQ(counts.size(), 16u) << percent;
+    EXPECT_LT(ChiSquare(counts, 400), 56.5) << "p < 10^-6 at " << percent;
   }
-
-  void Release() {
-    if (held_.empty()) return;
-    std::swap(held_[random_() % held_.size()], held_.back());
-    nat_->Release(held_.back().request, held_.back().outside);
-    oracle_.Released(held_.back().request);
-    held_.pop_back();
-  }
-
-  void AdoptAnything() {
-    Request request = RandomRequest();
-    const NatPoolConfig& pool = pools_[random_() % pools_.size()];
-    request.pool = pool.name;
-    Endpoint outside = {pool.addresses[random_() % pool.addresses.size()], 0};
-    if (request.protocol != kGreProtocol)
-      outside.port = pool.ports.first - 2 + random_() % 40;
-    if (outside.address.family() != request.subscriber.address.family()) return;
-    const absl::Status got = nat_->Adopt(request, outside);
-    ASSERT_EQ(got.code(), oracle_.Adopt(request, outside)) << got;
-    if (!got.ok()) return;
-    oracle_.Held(request, outside);
-    held_.push_back({request, outside});
-  }
-
-  // What the flow table still knows is adopted in any order.
-  void Restart() {
-    nat_ = Fresh();
-    std::shuffle(held_.begin(), held_.end(), random_);
-    for (const Held& held : held_) {
-      const absl::Status got = nat_->Adopt(held.request, held.outside);
-      ASSERT_TRUE(got.ok()) << got;
-    }
-    ExpectSameSessions();
-  }
-
-  std::vector<NatPoolConfig> pools_;
-  std::vector<IpAddress> inside_;
-  std::vector<IpAddress> remote_;
-  FakeClock clock_;
-  std::mt19937 random_;
-  oracle::NatOracle oracle_;
-  std::unique_ptr<NatAllocator> nat_;
-  std::vector<Held> held_;
-  int refusals_ = 0;
-};
-
-TEST_P(NatAllocatorTest, RandomOperationsAgreeWithTheOracle) {
-  int refusals = 0;
-  for (uint32_t seed = 1; seed <= 30; ++seed) {
-    NatPoolConfig independent = Pool(2, {1024, 1055}, 8);
-    NatPoolConfig dependent = Pool(1, {2000, 2024}, 7);
-    dependent.name = "dependent";
-    dependent.mapping = NatMapping::kAddressAndPortDependent;
-    dependent.addresses = {Outside(9), GetParam() == Family::kV4
-                                           ? Ip("2001:db8::9")
-                                           : Ip("192.0.2.9")};
-    RandomOperations run({independent, dependent},
-                         {Inside(1), Inside(2), Inside(3)},
-                         {Remote(1), Remote(2)}, seed);
-    for (int i = 0; i < 2000 && !HasFatalFailure(); ++i) run.Step();
-    run.ExpectSameSessions();
-    refusals += run.refusals();
-    run.Drain();
-    ASSERT_FALSE(HasFatalFailure()) << "seed " << seed;
-  }
-  EXPECT_GT(refusals, 100) << "the pools were never full";
 }
 
 }  // namespace
