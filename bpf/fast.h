@@ -32,7 +32,6 @@ enum {
 	FAST_GUE = FAST_OUTER + sizeof(struct iphdr) + sizeof(struct udphdr),
 	FAST_IP4 = 0x45, /* version and header length */
 	FAST_NOT = -1,
-	FAST_TCP_UNUSUAL = RP_SEG_SYN | RP_SEG_FIN | RP_SEG_RST,
 };
 
 /* 20 bytes of header, no fragment, room for ports, no longer than `room` bytes,
@@ -47,7 +46,7 @@ static __always_inline bool is_plain_ip4(const struct iphdr *ip, __u32 room)
 	       csum_fold64(csum_ip4_words(ip)) == 0xffff;
 }
 
-/* A segment that shows nothing new about its connection, or a datagram. */
+/* TCP with a whole header, or UDP. */
 static __always_inline bool is_usual(struct xdp_md *ctx, struct rp_pkt *pkt)
 {
 	const struct tcphdr *tcp;
@@ -60,17 +59,14 @@ static __always_inline bool is_usual(struct xdp_md *ctx, struct rp_pkt *pkt)
 	if (!tcp || tcp->doff * 4 < RP_TCP_LEN || tcp->doff * 4 > pkt->ip_len - 20)
 		return false;
 	pkt->tcp_flags = ((const __u8 *)tcp)[13];
-	return !(pkt->tcp_flags & FAST_TCP_UNUSUAL);
+	return true;
 }
 
-/* The flow may be used as it is. */
+/* The flow may be used as it is, and learns nothing from the packet. */
 static __always_inline bool is_steady(const struct rp_pkt *pkt, const struct rp_flow *flow)
 {
-	if (flow->on_ramp != pkt->tunnel)
-		return false;
-	if (pkt->tcp_flags & RP_SEG_ACK && !(flow->tcp & RP_TCP_ACK))
-		return false;
-	return idle_ticks(pkt, flow->last_seen) <= timeout_of(pkt, flow);
+	return flow->on_ramp == pkt->tunnel && !is_news(pkt, flow) &&
+	       idle_ticks(pkt, flow->last_seen) <= timeout_of(pkt, flow);
 }
 
 /* From the tenant's IP header at `l3`, a constant, on; outer headers vouch for
@@ -112,6 +108,7 @@ static __always_inline enum rp_verdict fast_inner(struct xdp_md *ctx, struct rp_
 	hop = bpf_map_lookup_elem(&rp_next_hops, &slot);
 	if (!hop || hop->kind != RP_NEXT_HOP_SEND || pkt->ip_len > hop->mtu)
 		return RP_NEXT;
+	track_ack(ctx, pkt, &entry->flow);
 	count_flow(pkt, &entry->flow);
 	rewrite4(ctx, pkt, entry);
 	return emit_to(ctx, pkt, hop);

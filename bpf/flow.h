@@ -8,6 +8,7 @@
 #include <linux/in.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
+#include <linux/tcp.h>
 #include <bpf/bpf_endian.h>
 
 #include "bpf/packet.h"
@@ -126,13 +127,22 @@ static __always_inline struct rp_flow *reverse_of(const struct rp_hit *hit, __u8
 	return hit->v4 ? reverse4(hit->v4, proto) : reverse6(hit->v6, proto);
 }
 
+enum {
+	TCP_ANY_RST = RP_TCP_RST | RP_TCP_RST << RP_TCP_REVERSE,
+	TCP_BOTH_FIN = RP_TCP_FIN | RP_TCP_FIN << RP_TCP_REVERSE,
+	TCP_BOTH_ACK = RP_TCP_ACK | RP_TCP_ACK << RP_TCP_REVERSE,
+};
+
 /* FIN both ways, or a reset. */
 static __always_inline bool is_closing(__u8 tcp)
 {
-	const __u8 both_fin = RP_TCP_FIN | RP_TCP_FIN << RP_TCP_REVERSE;
-	const __u8 any_rst = RP_TCP_RST | RP_TCP_RST << RP_TCP_REVERSE;
+	return (tcp & TCP_BOTH_FIN) == TCP_BOTH_FIN || tcp & TCP_ANY_RST;
+}
 
-	return (tcp & both_fin) == both_fin || tcp & any_rst;
+/* UDP: datagrams both ways. */
+static __always_inline bool is_answered(__u8 tcp)
+{
+	return (tcp & TCP_BOTH_ACK) == TCP_BOTH_ACK;
 }
 
 static __always_inline bool is_established(__u8 tcp)
@@ -151,9 +161,12 @@ static __always_inline __u32 timeout_of(const struct rp_pkt *pkt, const struct r
 		class = RP_TIMEOUT_DENIED;
 	else if (pkt->proto == IPPROTO_TCP)
 		class = is_established(flow->tcp) ? RP_TIMEOUT_TCP_ESTABLISHED
-						  : RP_TIMEOUT_TCP_TRANSITORY;
+			: is_closing(flow->tcp)	  ? RP_TIMEOUT_TCP_CLOSING
+						  : RP_TIMEOUT_TCP_OPENING;
 	else if (pkt->proto == IPPROTO_UDP)
-		class = RP_TIMEOUT_UDP;
+		class = flow->marks & RP_FLOW_BRIEF ? RP_TIMEOUT_UDP_BRIEF
+			: is_answered(flow->tcp)    ? RP_TIMEOUT_UDP
+						    : RP_TIMEOUT_UDP_UNREPLIED;
 	else if (pkt->proto == IPPROTO_ICMP || pkt->proto == IPPROTO_ICMPV6)
 		class = RP_TIMEOUT_ICMP;
 	else
@@ -186,40 +199,97 @@ static __always_inline bool is_expired(const struct rp_pkt *pkt, const struct rp
 	return !reverse || idle_ticks(pkt, reverse->last_seen) > timeout;
 }
 
-/* Sets bits in flow->tcp. That byte is shared by the CPUs of both directions,
- * and BPF's atomics are 32 bits wide: it is the top byte of the word that
- * marks begins.
+/* Sets and clears bits in flow->tcp. That byte is shared by the CPUs of both
+ * directions, and BPF's atomics are 32 bits wide: it is the top byte of the
+ * word that marks begins.
  */
-static __always_inline void set_tcp(struct rp_flow *flow, __u8 bits)
+static __always_inline void set_tcp(struct rp_flow *flow, __u8 set, __u8 clear)
 {
 	_Static_assert(__builtin_offsetof(struct rp_flow, tcp) ==
 			       __builtin_offsetof(struct rp_flow, marks) + 3,
 		       "tcp is the last byte of its word");
-	__sync_fetch_and_or((__u32 *)&flow->marks, (__u32)bits << 24);
+	if (clear)
+		__sync_fetch_and_and((__u32 *)&flow->marks, ~((__u32)clear << 24));
+	if (set)
+		__sync_fetch_and_or((__u32 *)&flow->marks, (__u32)set << 24);
 }
 
-/* Notes in both entries what this segment shows for the first time. Only
- * segments that show something new pay for the look-up of the reverse entry.
+/* What a packet shows of its direction. A reset counts only if its sequence
+ * number is the one that the other side expects next, which who is not on the
+ * path cannot know (RFC 7857 section 2.2, RFC 5961 section 3.2); before there
+ * is a connection, nothing depends on it.
  */
-static __always_inline void track_tcp(const struct rp_pkt *pkt, const struct rp_hit *hit)
+static __always_inline __u8 shown_by(struct xdp_md *ctx, const struct rp_pkt *pkt,
+				     const struct rp_flow *reverse)
 {
+	const struct tcphdr *tcp;
 	__u8 seen = 0;
-	struct rp_flow *reverse;
 
+	if (pkt->proto == IPPROTO_UDP)
+		return RP_TCP_ACK;
+	if (pkt->tcp_flags & RP_SEG_RST) {
+		tcp = rp_at(ctx, pkt->l4, sizeof(*tcp));
+		if (!tcp || !reverse)
+			return 0;
+		return !is_established(reverse->tcp) || bpf_ntohl(tcp->seq) == reverse->ack
+			       ? RP_TCP_RST
+			       : 0;
+	}
 	if (pkt->tcp_flags & RP_SEG_SYN)
 		seen |= RP_TCP_SYN;
 	else if (pkt->tcp_flags & RP_SEG_ACK)
 		seen |= RP_TCP_ACK;
 	if (pkt->tcp_flags & RP_SEG_FIN)
 		seen |= RP_TCP_FIN;
-	if (pkt->tcp_flags & RP_SEG_RST)
-		seen |= RP_TCP_RST;
-	if (!(seen & ~hit->flow->tcp))
+	return seen;
+}
+
+/* Whether the packet may show something new, so that the other direction's
+ * entry has to be looked up.
+ */
+static __always_inline bool is_news(const struct rp_pkt *pkt, const struct rp_flow *flow)
+{
+	if (pkt->proto == IPPROTO_UDP)
+		return !(flow->tcp & RP_TCP_ACK);
+	return pkt->tcp_flags & (RP_SEG_SYN | RP_SEG_FIN | RP_SEG_RST) || flow->tcp & TCP_ANY_RST ||
+	       (pkt->tcp_flags & RP_SEG_ACK && !(flow->tcp & RP_TCP_ACK));
+}
+
+/* Notes in both entries what this packet shows for the first time. A segment
+ * after a reset shows that the connection goes on (RFC 7857 section 2.2).
+ */
+static __always_inline void track_state(struct xdp_md *ctx, const struct rp_pkt *pkt,
+					const struct rp_hit *hit)
+{
+	struct rp_flow *reverse;
+	__u8 seen, over = 0;
+
+	if (!is_news(pkt, hit->flow))
 		return;
-	set_tcp(hit->flow, seen);
 	reverse = reverse_of(hit, pkt->proto);
+	seen = shown_by(ctx, pkt, reverse);
+	if (pkt->proto == IPPROTO_TCP && !(pkt->tcp_flags & RP_SEG_RST))
+		over = hit->flow->tcp & TCP_ANY_RST;
+	if (!over && !(seen & ~hit->flow->tcp))
+		return;
+	set_tcp(hit->flow, seen, over);
 	if (reverse)
-		set_tcp(reverse, seen << RP_TCP_REVERSE);
+		set_tcp(reverse, seen << RP_TCP_REVERSE, over ? TCP_ANY_RST : 0);
+}
+
+/* Keeps the highest acknowledgment number (RFC 9293 section 3.4). */
+static __always_inline void track_ack(struct xdp_md *ctx, const struct rp_pkt *pkt,
+				      struct rp_flow *flow)
+{
+	const struct tcphdr *tcp;
+	__u32 ack;
+
+	if (!(pkt->tcp_flags & RP_SEG_ACK))
+		return;
+	tcp = rp_at(ctx, pkt->l4, sizeof(*tcp));
+	ack = tcp ? bpf_ntohl(tcp->ack_seq) : 0;
+	if (!flow->ack || (__s32)(ack - flow->ack) > 0)
+		flow->ack = ack;
 }
 
 /* A new connection on the tuple of one that is over. */
@@ -248,11 +318,24 @@ static __always_inline void take_exit(struct rp_pkt *pkt, const struct rp_flow *
 	pkt->entropy = bpf_htons(RP_OUTER_PORT | flow->marks);
 }
 
+/* Of `count`, whose half the caller's add has just made overflow. */
+static __always_inline void carry_count(struct rp_flow *flow, __u64 half, __u32 unit)
+{
+	__sync_fetch_and_add(&flow->carried, unit);
+	__sync_fetch_and_add(&flow->count, -half);
+}
+
 /* Counts a packet that will be sent on. */
 static __always_inline void count_flow(const struct rp_pkt *pkt, struct rp_flow *flow)
 {
-	__sync_fetch_and_add(&flow->packets, 1);
-	__sync_fetch_and_add(&flow->bytes, pkt->ip_len);
+	__u64 add = (1ULL << RP_COUNT_BYTES) + pkt->ip_len;
+	__u64 before = __sync_fetch_and_add(&flow->count, add);
+	__u64 over = ~before & (before + add);
+
+	if (over & RP_COUNT_BYTES_CARRY)
+		carry_count(flow, RP_COUNT_BYTES_CARRY, 1);
+	if (over & RP_COUNT_PACKETS_CARRY)
+		carry_count(flow, RP_COUNT_PACKETS_CARRY, 1 << RP_CARRY_PACKETS);
 	if (flow->last_seen != pkt->now)
 		flow->last_seen = pkt->now;
 }

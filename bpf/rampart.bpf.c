@@ -25,11 +25,14 @@ static __always_inline enum rp_verdict mtu_stage(struct xdp_md *ctx, struct rp_p
 	return rp_end(punt_limited(ctx, pkt, RP_PUNT_TOO_BIG));
 }
 
-/* What a TCP segment changes: the state of its flow, and the MSS of a SYN. */
-static __always_inline void tcp_stage(struct xdp_md *ctx, const struct rp_pkt *pkt,
-				      const struct rp_hit *hit)
+/* What a packet changes: the state of its flow, and the MSS of a SYN. */
+static __always_inline void state_stage(struct xdp_md *ctx, const struct rp_pkt *pkt,
+					const struct rp_hit *hit)
 {
-	track_tcp(pkt, hit);
+	if (pkt->proto != IPPROTO_TCP && pkt->proto != IPPROTO_UDP)
+		return;
+	track_state(ctx, pkt, hit);
+	track_ack(ctx, pkt, hit->flow);
 	if (pkt->tcp_flags & RP_SEG_SYN) {
 		struct rp_flow *reverse = reverse_of(hit, pkt->proto);
 		__u32 index = reverse ? reverse->next_hop : hit->flow->next_hop;
@@ -53,8 +56,7 @@ static __always_inline enum rp_verdict packet_stage(struct xdp_md *ctx, struct r
 	take_exit(pkt, hit.flow);
 	RP_TRY(next_hop_stage(pkt));
 	RP_TRY(mtu_stage(ctx, pkt));
-	if (pkt->proto == IPPROTO_TCP)
-		tcp_stage(ctx, pkt, &hit);
+	state_stage(ctx, pkt, &hit);
 	count_flow(pkt, hit.flow);
 	rewrite_stage(ctx, pkt, &hit);
 	return RP_NEXT;

@@ -19,7 +19,7 @@ struct rp_config {
 	__u32 timeouts[RP_TIMEOUT_COUNT]; /* ticks, by enum rp_timeout */
 	struct rp_flow_hash flow_hash; /* made with the pins, never changed */
 };
-RP_CHECK_ABI(rp_config, 200);
+RP_CHECK_ABI(rp_config, 208);
 
 /* Authentication epoch of profile mac: Unix seconds / 64; the receiver accepts
  * its own and both neighbours.

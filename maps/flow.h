@@ -54,11 +54,14 @@ RP_CHECK_ABI(rp_flow6_key, 44);
 enum rp_timeout {
 	RP_TIMEOUT_UDP,
 	RP_TIMEOUT_TCP_ESTABLISHED,
-	RP_TIMEOUT_TCP_TRANSITORY, /* opening, closing, reset */
+	RP_TIMEOUT_TCP_OPENING,
 	RP_TIMEOUT_ICMP,
 	RP_TIMEOUT_OTHER, /* address-only flows */
 	RP_TIMEOUT_DENIED, /* how long a refusal is remembered */
-	RP_TIMEOUT_COUNT = 8,
+	RP_TIMEOUT_TCP_CLOSING, /* FIN both ways, or reset */
+	RP_TIMEOUT_UDP_UNREPLIED,
+	RP_TIMEOUT_UDP_BRIEF, /* RP_FLOW_BRIEF */
+	RP_TIMEOUT_COUNT = 10, /* room for one more: even */
 };
 
 /* Two bits of rp_flow.marks. */
@@ -70,30 +73,48 @@ enum rp_flow_kind {
 };
 
 enum {
-	RP_FLOW_ENTROPY = 0x3fff, /* mask in rp_flow.marks: bits of the flow's hash */
+	RP_FLOW_ENTROPY = 0x1fff, /* mask in rp_flow.marks: bits of the flow's hash */
+	RP_FLOW_BRIEF = 0x2000, /* in rp_flow.marks: to a UDP port of questions and
+				 * answers (RFC 4787 REQ-5 a) */
 	RP_FLOW_KIND_SHIFT = 14, /* of enum rp_flow_kind in rp_flow.marks */
 	RP_OUTER_PORT = 0xc000, /* outer UDP source ports: RFC 6335's dynamic range
 				 * (draft-ietf-intarea-gue section 5.11.2) */
 };
 
 /* Seen in this entry's direction; shifted left by RP_TCP_REVERSE for what was
- * seen in the other one. Written by the data plane.
+ * seen in the other one. Written by the data plane. These are the states of RFC
+ * 7857 section 2: SYN one way: INIT; SYN and ACK both ways: ESTABLISHED; FIN one
+ * way: C-FIN-RCV or S-FIN-RCV; both: closing; RST: TRANS, until other segments
+ * come. Of UDP, RP_TCP_ACK alone: a datagram.
  */
 enum rp_tcp_seen {
 	RP_TCP_SYN = 1 << 0,
 	RP_TCP_ACK = 1 << 1, /* a segment with ACK and without SYN */
 	RP_TCP_FIN = 1 << 2,
-	RP_TCP_RST = 1 << 3,
+	RP_TCP_RST = 1 << 3, /* one that the other side takes (RFC 5961 section 3.2) */
 	RP_TCP_REVERSE = 4,
 };
+
+/* rp_flow.count and .carried: packets and bytes, counted by one atomic add. What
+ * makes a half of `count` overflow moves to `carried`: bytes by 2^35, packets
+ * by 2^27.
+ */
+enum {
+	RP_COUNT_BYTES = 36, /* bits of `count`; above them are the packets */
+	RP_CARRY_PACKETS = 16, /* bits of `carried` below its packets */
+};
+#define RP_COUNT_BYTES_CARRY (1ULL << (RP_COUNT_BYTES - 1))
+#define RP_COUNT_PACKETS_CARRY (1ULL << 63)
 
 /* State common to both families. Counters, last_seen and tcp are written by the
  * data plane, the rest by the controller before the entry becomes visible;
  * next_hop also later.
  */
 struct rp_flow {
-	__u64 packets; /* atomic: a flow may move between CPUs */
-	__u64 bytes; /* IP total length as it came on; atomic */
+	__u64 count; /* packets << RP_COUNT_BYTES | bytes (IP total length as it came
+		      * on); atomic: a flow may move between CPUs */
+	__u32 carried; /* packets << RP_CARRY_PACKETS | bytes; atomic */
+	__u32 ack; /* TCP: highest acknowledgment number in this direction; host order */
 	__u32 realm; /* of the key, host order; see maps/realm.h */
 	__u32 reverse_realm; /* host order */
 	__u32 on_ramp; /* id of the tunnel that packets must come on through */
@@ -106,6 +127,18 @@ struct rp_flow {
 	__u8 tcp; /* enum rp_tcp_seen, both directions; atomic, as part of its word */
 };
 RP_CHECK_ABI(rp_flow, 40);
+
+static inline __u64 rp_flow_packets(const struct rp_flow *flow)
+{
+	return (flow->count >> RP_COUNT_BYTES) +
+	       ((__u64)(flow->carried >> RP_CARRY_PACKETS) << (63 - RP_COUNT_BYTES));
+}
+
+static inline __u64 rp_flow_bytes(const struct rp_flow *flow)
+{
+	return (flow->count & ((1ULL << RP_COUNT_BYTES) - 1)) +
+	       ((__u64)(flow->carried & ((1u << RP_CARRY_PACKETS) - 1)) << (RP_COUNT_BYTES - 1));
+}
 
 /* One cache line. */
 struct rp_flow4 {

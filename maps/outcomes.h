@@ -91,11 +91,20 @@
 	X(TOO_BIG, 96, "RP-MTU-001", "larger than the next hop takes: the sender was told")        \
 	X(TOO_BIG_NO_DF, 97, "RP-MTU-002",                                                         \
 	  "larger than the next hop takes, and may be fragmented")                                 \
-	X(FRAGMENT, 100, "RP-FRG-001", "fragment of a tenant's packet")                            \
+	X(FRAGMENT, 100, "RP-FRG-001", "fragment of a packet that is not translated as a whole")   \
+	X(FRAG_OVERLAP, 101, "RP-FRG-002", "fragments overlap: the datagram is refused")           \
+	X(FRAG_TIME, 102, "RP-FRG-003", "fragments of a datagram that did not become complete")    \
+	X(FRAG_MEMORY, 103, "RP-FRG-004", "the tenant's memory for fragments is used up")          \
+	X(FRAG_MALFORMED, 104, "RP-FRG-005",                                                       \
+	  "fragment too small, too far, or first one without all headers")                         \
 	X(NAT_NO_MAPPING, 110, "RP-NAT-001", "packet for a NAT address that no flow expects")      \
 	X(NAT_NO_ADDRESS, 111, "RP-NAT-002", "the pool has no address of this family")             \
-	X(NAT_EXHAUSTED, 112, "RP-NAT-003", "no free port: subscriber quota or pool used up")      \
+	X(NAT_EXHAUSTED, 112, "RP-NAT-003", "no free block of ports on the subscriber's address")  \
 	X(NAT_NO_SYN, 113, "RP-NAT-004", "TCP packet in mid-stream without a translation")         \
+	X(NAT_QUOTA, 114, "RP-NAT-005", "the subscriber has all the ports it may have")            \
+	X(NAT_RATE, 115, "RP-NAT-006", "the subscriber makes mappings faster than it may")         \
+	X(NAT_FILTERED, 116, "RP-NAT-007", "the pool's filtering does not let this sender in")     \
+	X(NAT_LOG, 117, "RP-NAT-008", "the log of port blocks cannot be written")                  \
 	X(ICMP_TYPE, 120, "RP-FLW-001", "ICMP type that is not forwarded")                         \
 	X(ICMP_INNER, 121, "RP-FLW-002", "ICMP error that quotes no usable packet")                \
 	X(ICMP_NO_FLOW, 122, "RP-FLW-003", "ICMP error about a flow that does not exist")          \

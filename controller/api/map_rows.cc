@@ -67,7 +67,10 @@ Row ConfigRow(const uint32_t&, const rp_config& value, uint32_t) {
       {"udp_s", Seconds(value.timeouts[RP_TIMEOUT_UDP])},
       {"tcp_established_s",
        Seconds(value.timeouts[RP_TIMEOUT_TCP_ESTABLISHED])},
-      {"tcp_transitory_s", Seconds(value.timeouts[RP_TIMEOUT_TCP_TRANSITORY])},
+      {"tcp_opening_s", Seconds(value.timeouts[RP_TIMEOUT_TCP_OPENING])},
+      {"tcp_closing_s", Seconds(value.timeouts[RP_TIMEOUT_TCP_CLOSING])},
+      {"udp_unreplied_s", Seconds(value.timeouts[RP_TIMEOUT_UDP_UNREPLIED])},
+      {"udp_brief_s", Seconds(value.timeouts[RP_TIMEOUT_UDP_BRIEF])},
       {"icmp_s", Seconds(value.timeouts[RP_TIMEOUT_ICMP])},
       {"other_s", Seconds(value.timeouts[RP_TIMEOUT_OTHER])},
       {"denied_s", Seconds(value.timeouts[RP_TIMEOUT_DENIED])},
@@ -99,8 +102,8 @@ Row FlowRow(const uint32_t& slot, const Value& value, uint32_t now) {
                      {"reverse", "forward", "forward nat", "refused"})},
       {"tcp", TcpState(flow.tcp)},
       {"idle_s", Seconds(now - flow.last_seen)},
-      {"packets", flow.packets},
-      {"bytes", flow.bytes},
+      {"packets", rp_flow_packets(&flow)},
+      {"bytes", rp_flow_bytes(&flow)},
   };
 }
 

@@ -23,15 +23,15 @@ rp_outcome ReasonOf(NatVerdict verdict) {
     case NatVerdict::kNoFamily:
       return RP_DROP_NAT_NO_ADDRESS;
     case NatVerdict::kQuota:
-      return RP_DROP_NAT_EXHAUSTED;
+      return RP_DROP_NAT_QUOTA;
     case NatVerdict::kRate:
-      return RP_DROP_NAT_EXHAUSTED;
+      return RP_DROP_NAT_RATE;
     case NatVerdict::kNoBlock:
     case NatVerdict::kRemoteTaken:
       return RP_DROP_NAT_EXHAUSTED;
     case NatVerdict::kLogging:
     case NatVerdict::kNoLog:
-      return RP_DROP_NAT_EXHAUSTED;
+      return RP_DROP_NAT_LOG;
   }
   RP_CHECK(false);
 }

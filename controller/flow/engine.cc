@@ -168,7 +168,10 @@ absl::Status EngineImpl::WriteConfig() {
   uint32_t* timeouts = config_.timeouts;
   timeouts[RP_TIMEOUT_UDP] = ToTicks(edge.timeouts.udp);
   timeouts[RP_TIMEOUT_TCP_ESTABLISHED] = ToTicks(edge.timeouts.tcp_established);
-  timeouts[RP_TIMEOUT_TCP_TRANSITORY] = ToTicks(edge.timeouts.tcp_opening);
+  timeouts[RP_TIMEOUT_TCP_OPENING] = ToTicks(edge.timeouts.tcp_opening);
+  timeouts[RP_TIMEOUT_TCP_CLOSING] = ToTicks(edge.timeouts.tcp_closing);
+  timeouts[RP_TIMEOUT_UDP_UNREPLIED] = ToTicks(edge.timeouts.udp_unreplied);
+  timeouts[RP_TIMEOUT_UDP_BRIEF] = ToTicks(edge.timeouts.dns);
   timeouts[RP_TIMEOUT_ICMP] = ToTicks(edge.timeouts.icmp);
   timeouts[RP_TIMEOUT_OTHER] = ToTicks(kOtherTimeout);
   timeouts[RP_TIMEOUT_DENIED] = ToTicks(kDeniedTimeout);
@@ -257,8 +260,8 @@ Engine::FlowView EngineImpl::ViewOf(const LiveFlow<F>& flow) const {
   const typename F::Value& forward = flow.value[kForward];
   const FlowTuple rewritten = RewrittenTuple<F>(flow.key[kForward], forward);
   const uint32_t idle = flow.Idle(deps_.clock.Tick());
-  const uint32_t timeout = flows_.TimeoutTicks(
-      flow.key[kForward].proto, KindOf(forward.flow), flow.tcp());
+  const uint32_t timeout = flows_.TimeoutTicks(flow.key[kForward].proto,
+                                               forward.flow.marks, flow.tcp());
   FlowView view = {.tuple = TupleOf<F>(flow.key[kForward]),
                    .translated_source = rewritten.source,
                    .translated_destination = rewritten.destination,
@@ -272,8 +275,8 @@ Engine::FlowView EngineImpl::ViewOf(const LiveFlow<F>& flow) const {
                    .epoch = flows_.table<F>().NoteAt(flow.slot).epoch,
                    .rule = flows_.RuleAt<F>(flow.slot)};
   for (const Direction direction : {kForward, kReverse}) {
-    view.packets[direction] = flow.value[direction].flow.packets;
-    view.bytes[direction] = flow.value[direction].flow.bytes;
+    view.packets[direction] = rp_flow_packets(&flow.value[direction].flow);
+    view.bytes[direction] = rp_flow_bytes(&flow.value[direction].flow);
   }
   return view;
 }

@@ -32,16 +32,19 @@ inline bool TcpClosing(uint8_t tcp) {
   return TcpReset(tcp) || TcpBoth(tcp, RP_TCP_FIN);
 }
 
-// tcp: what both entries have seen, from the view of either.
-inline rp_timeout TimeoutOf(uint8_t protocol, rp_flow_kind kind, uint8_t tcp) {
-  if (kind == RP_FLOW_REFUSED) return RP_TIMEOUT_DENIED;
+// marks: as in rp_flow. tcp: what both entries have seen, from the view of
+// either.
+inline rp_timeout TimeoutOf(uint8_t protocol, uint16_t marks, uint8_t tcp) {
+  if (marks >> RP_FLOW_KIND_SHIFT == RP_FLOW_REFUSED) return RP_TIMEOUT_DENIED;
   switch (protocol) {
     case IPPROTO_TCP:
-      return TcpBoth(tcp, RP_TCP_SYN | RP_TCP_ACK) && !TcpClosing(tcp)
-                 ? RP_TIMEOUT_TCP_ESTABLISHED
-                 : RP_TIMEOUT_TCP_TRANSITORY;
+      if (TcpClosing(tcp)) return RP_TIMEOUT_TCP_CLOSING;
+      return TcpBoth(tcp, RP_TCP_SYN | RP_TCP_ACK) ? RP_TIMEOUT_TCP_ESTABLISHED
+                                                   : RP_TIMEOUT_TCP_OPENING;
     case IPPROTO_UDP:
-      return RP_TIMEOUT_UDP;
+      if ((marks & RP_FLOW_BRIEF) != 0) return RP_TIMEOUT_UDP_BRIEF;
+      return TcpBoth(tcp, RP_TCP_ACK) ? RP_TIMEOUT_UDP
+                                      : RP_TIMEOUT_UDP_UNREPLIED;
     case IPPROTO_ICMP:
     case IPPROTO_ICMPV6:
       return RP_TIMEOUT_ICMP;

@@ -104,8 +104,8 @@ LiveFlow<F> Flows::Read(uint32_t slot) const {
 template <typename F>
 bool Flows::IsExpired(const LiveFlow<F>& flow, uint32_t slack) const {
   return flow.Idle(clock_.Tick()) >
-         TimeoutTicks(flow.key[kForward].proto,
-                      KindOf(flow.value[kForward].flow), flow.tcp()) +
+         TimeoutTicks(flow.key[kForward].proto, flow.value[kForward].flow.marks,
+                      flow.tcp()) +
              slack;
 }
 
@@ -138,8 +138,8 @@ void Flows::TellEnd(const LiveFlow<F>& flow, FlowEndReason reason) {
   FlowEnd end;
   end.tuple = TupleOf<F>(flow.key[kForward]);
   for (const Direction direction : {kForward, kReverse}) {
-    end.packets[direction] = flow.value[direction].flow.packets;
-    end.bytes[direction] = flow.value[direction].flow.bytes;
+    end.packets[direction] = rp_flow_packets(&flow.value[direction].flow);
+    end.bytes[direction] = rp_flow_bytes(&flow.value[direction].flow);
   }
   end.reason = reason;
   end.duration =

@@ -97,9 +97,8 @@ class Flows {
   // Idle for longer than its time-out plus `slack` ticks.
   template <typename F>
   bool IsExpired(const LiveFlow<F>& flow, uint32_t slack) const;
-  uint32_t TimeoutTicks(uint8_t protocol, rp_flow_kind kind,
-                        uint8_t tcp) const {
-    return timeouts_[TimeoutOf(protocol, kind, tcp)];
+  uint32_t TimeoutTicks(uint8_t protocol, uint16_t marks, uint8_t tcp) const {
+    return timeouts_[TimeoutOf(protocol, marks, tcp)];
   }
 
   // Deletes both entries, gives the NAT port back, tells the hooks. The port

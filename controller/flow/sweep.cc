@@ -98,7 +98,7 @@ void Sweep::Visit(uint32_t slot) {
 
 bool Sweep::IsIdle(const rp_flow& flow) const {
   return IdleTicks(deps_.clock.Tick(), flow.last_seen) >
-         deps_.flows.TimeoutTicks(flow.proto, KindOf(flow), flow.tcp) +
+         deps_.flows.TimeoutTicks(flow.proto, flow.marks, flow.tcp) +
              kExpirySlackTicks;
 }
 

@@ -47,7 +47,7 @@ class ChecksumTest
                  .proto = proto,
                  .to_source = pool_,
                  .to_sport = Random16()};
-    flow.reverse_entropy = RP_OUTER_PORT | Random16();
+    flow.reverse_entropy = RP_OUTER_PORT | (Random16() & RP_FLOW_ENTROPY);
     return flow;
   }
   Packet L4(const Packet& ip, uint8_t proto, uint16_t sport, uint16_t dport,

@@ -150,8 +150,8 @@ TEST_P(IcmpErrorTest, ItIsNotCountedInTheFlowAndDoesNotRefreshIt) {
               Forwarded(Report(ToHost(), errors()[1], InsideQuote())));
   const rp_flow after = ReadEntry(programs(), old);
   const rp_flow back_after = ReadEntry(programs(), old.Reversed());
-  EXPECT_EQ(after.packets, 0u);
-  EXPECT_EQ(back_after.packets, 0u);
+  EXPECT_EQ(PacketsOf(after), 0u);
+  EXPECT_EQ(PacketsOf(back_after), 0u);
   EXPECT_EQ(after.last_seen, before.last_seen);
   EXPECT_EQ(back_after.last_seen, back.last_seen);
   EXPECT_EQ(after.tcp, before.tcp);  // RFC 5382 REQ-10

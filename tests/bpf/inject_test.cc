@@ -71,7 +71,7 @@ TEST_P(InjectTest, APacketIsTakenOnInItsRealmAsIfItCameThroughItsTunnel) {
                             .IpAny(pool_, server_, {.ttl = 63})
                             .Udp(40000, 53)
                             .Payload("x")));
-  EXPECT_EQ(ReadEntry(programs(), flow).packets, 1u);
+  EXPECT_EQ(PacketsOf(ReadEntry(programs(), flow)), 1u);
 }
 
 TEST_P(InjectTest, TheTunnelItNamesMustBeTheFlows) {

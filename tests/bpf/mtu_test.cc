@@ -123,7 +123,7 @@ TEST_P(MtuTest, WithoutDontFragmentASmallOneIsForwarded) {
 TEST_P(MtuTest, WhatDoesNotLeaveIsNotCountedInTheFlow) {
   const Flow flow = Put(kUdp);
   Uplink(FromLink().Then(Answer(1449)));
-  EXPECT_EQ(ReadEntry(programs(), flow.Reversed()).packets, 0u);
+  EXPECT_EQ(PacketsOf(ReadEntry(programs(), flow.Reversed())), 0u);
 }
 
 // ------------------------------------------------------------------------ MSS

@@ -68,6 +68,14 @@ class StateTest : public ProgramTest,
   bool SentBack(const Flow& f, uint8_t flags = kAck) const {
     return Went(Uplink(FromLink().Then(Back(f, flags))));
   }
+  // A segment of the TCP flow that Make() makes.
+  bool Sent(bool back, const TcpFields& segment) const {
+    if (back)
+      return Went(Uplink(FromLink().Then(
+          Packet().IpAny(server_, pool_).Tcp(80, 40000, segment))));
+    return Went(Uplink(FromPeer(tunnel_).Then(
+        Packet().IpAny(host_, server_).Tcp(1234, 80, segment))));
+  }
   static bool Went(const Result& result) {
     return result.counted.size() == 1 &&
            result.counted.begin()->first.value == RP_FORWARDED;
@@ -96,10 +104,10 @@ TEST_P(StateTest, PacketsAndBytesAreCountedPerDirectionAsTheyCameOn) {
   const uint64_t size = (v4() ? 20 : 40) + 8 + 1;
   for (int i = 0; i < 5; ++i) ASSERT_TRUE(SentOut(flow));
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(SentBack(flow));
-  EXPECT_EQ(Forward(flow).packets, 5u);
-  EXPECT_EQ(Forward(flow).bytes, 5 * size);
-  EXPECT_EQ(Reverse(flow).packets, 3u);
-  EXPECT_EQ(Reverse(flow).bytes, 3 * size);
+  EXPECT_EQ(PacketsOf(Forward(flow)), 5u);
+  EXPECT_EQ(BytesOf(Forward(flow)), 5 * size);
+  EXPECT_EQ(PacketsOf(Reverse(flow)), 3u);
+  EXPECT_EQ(BytesOf(Reverse(flow)), 3 * size);
 }
 
 TEST_P(StateTest, EthernetPaddingIsNotCounted) {
@@ -108,7 +116,7 @@ TEST_P(StateTest, EthernetPaddingIsNotCounted) {
   Bytes frame = FromLink().Then(Back(flow)).Build();
   Append(frame, Bytes(17, 0));
   EXPECT_TRUE(Went(programs().RunOn(kUplink, frame)));
-  EXPECT_EQ(Reverse(flow).bytes, (v4() ? 20u : 40u) + 9);
+  EXPECT_EQ(BytesOf(Reverse(flow)), (v4() ? 20u : 40u) + 9);
 }
 
 TEST_P(StateTest, ThePacketRefreshesItsOwnDirection) {
@@ -134,17 +142,17 @@ constexpr uint8_t kBoth = 1 | 1 << RP_TCP_REVERSE;
 constexpr uint8_t kEstablished = (RP_TCP_SYN | RP_TCP_ACK) * kBoth;
 
 const Timing kTimings[] = {
-    {"udp", kUdp, 0, RP_TIMEOUT_UDP},
+    {"udp", kUdp, RP_TCP_ACK, RP_TIMEOUT_UDP_UNREPLIED},
+    {"udp, answered", kUdp, RP_TCP_ACK* kBoth, RP_TIMEOUT_UDP},
     {"echo", kIcmp, 0, RP_TIMEOUT_ICMP},
     {"other", kSctp, 0, RP_TIMEOUT_OTHER},
-    {"syn", kTcp, RP_TCP_SYN, RP_TIMEOUT_TCP_TRANSITORY},
-    {"syn-ack", kTcp, RP_TCP_SYN* kBoth, RP_TIMEOUT_TCP_TRANSITORY},
+    {"syn", kTcp, RP_TCP_SYN, RP_TIMEOUT_TCP_OPENING},
+    {"syn-ack", kTcp, RP_TCP_SYN* kBoth, RP_TIMEOUT_TCP_OPENING},
     {"established", kTcp, kEstablished, RP_TIMEOUT_TCP_ESTABLISHED},
-    {"closed", kTcp, kEstablished | RP_TCP_FIN* kBoth,
-     RP_TIMEOUT_TCP_TRANSITORY},
-    {"reset", kTcp, kEstablished | RP_TCP_RST, RP_TIMEOUT_TCP_TRANSITORY},
+    {"closed", kTcp, kEstablished | RP_TCP_FIN* kBoth, RP_TIMEOUT_TCP_CLOSING},
+    {"reset", kTcp, kEstablished | RP_TCP_RST, RP_TIMEOUT_TCP_CLOSING},
     {"reset by peer", kTcp, kEstablished | RP_TCP_RST << RP_TCP_REVERSE,
-     RP_TIMEOUT_TCP_TRANSITORY}};
+     RP_TIMEOUT_TCP_CLOSING}};
 
 TEST_P(StateTest, AFlowIsGoneWhenItsTimeoutHasPassedAndNotBefore) {
   for (const Timing& timing : kTimings) {
@@ -164,7 +172,7 @@ TEST_P(StateTest, AFlowIsGoneWhenItsTimeoutHasPassedAndNotBefore) {
     EXPECT_THAT(Uplink(FromLink().Then(Back(flow))),
                 Dropped(RP_DROP_NAT_NO_MAPPING))
         << timing.what;
-    EXPECT_EQ(Forward(flow).packets, 0u) << timing.what;
+    EXPECT_EQ(PacketsOf(Forward(flow)), 0u) << timing.what;
   }
 }
 
@@ -173,6 +181,7 @@ TEST_P(StateTest, AFlowIsGoneWhenItsTimeoutHasPassedAndNotBefore) {
 TEST_P(StateTest, EitherDirectionKeepsTheFlowAlive) {
   Flow flow = Make(kUdp);
   flow.age = 0;
+  flow.tcp = RP_TCP_ACK * kBoth;
   flow.reverse_age = config().timeouts[RP_TIMEOUT_UDP] + 100;
   PutFlow(programs(), flow);
   EXPECT_TRUE(SentBack(flow));
@@ -224,7 +233,7 @@ TEST_P(StateTest, TcpFlagsAreNotedInBothEntries) {
                      {kAck | kPsh, RP_TCP_ACK},
                      {kFin | kAck, RP_TCP_FIN | RP_TCP_ACK},
                      {kRst, RP_TCP_RST},
-                     {kRst | kAck, RP_TCP_RST | RP_TCP_ACK},
+                     {kRst | kAck, RP_TCP_RST},
                      {0, 0}};
   for (const auto& [flags, seen] : cases) {
     const Flow flow = Make(kTcp);
@@ -268,7 +277,6 @@ TEST_P(StateTest, ASynOnAFlowThatIsOverIsAnotherFlow) {
                 Punted(miss_, Out(flow, kSyn)))
         << int{over};
     EXPECT_TRUE(SentOut(flow, kAck)) << int{over};
-    EXPECT_EQ(Forward(flow).tcp, over | RP_TCP_ACK);
   }
 }
 
@@ -280,6 +288,77 @@ TEST_P(StateTest, ASynOnALiveFlowIsARetransmission) {
     PutFlow(programs(), flow);
     EXPECT_TRUE(SentOut(flow, kSyn)) << int{live};
   }
+}
+
+// RFC 7857 section 2.2: a reset that is not the connection's, sent by somebody
+// who guesses, must not shorten the time it lives. It is forwarded all the
+// same.
+TEST_P(StateTest, AResetCountsIfTheOtherSideExpectsItsSequenceNumber) {
+  Flow flow = Make(kTcp);
+  flow.tcp = kEstablished;
+  PutFlow(programs(), flow);
+  ASSERT_TRUE(Sent(false, {.flags = kAck, .seq = 5000, .ack = 7000}));
+  for (const uint32_t guess : {0u, 1u, 6999u, 7001u, 5000u, 0x80001b58u}) {
+    ASSERT_TRUE(Sent(true, {.flags = kRst, .seq = guess}));
+    EXPECT_EQ(Forward(flow).tcp, kEstablished) << guess;
+    EXPECT_EQ(Reverse(flow).tcp, kEstablished) << guess;
+  }
+  // An old acknowledgment, late on its way, changes nothing.
+  ASSERT_TRUE(Sent(false, {.flags = kAck, .seq = 5000, .ack = 6000}));
+  ASSERT_TRUE(Sent(true, {.flags = kRst | kAck, .seq = 7000}));
+  EXPECT_EQ(Reverse(flow).tcp, kEstablished | RP_TCP_RST);
+  EXPECT_EQ(Forward(flow).tcp, kEstablished | RP_TCP_RST << RP_TCP_REVERSE);
+}
+
+TEST_P(StateTest, ASegmentAfterAResetShowsThatTheConnectionGoesOn) {
+  for (const bool back : {false, true}) {
+    Flow flow = Make(kTcp);
+    flow.tcp = kEstablished | RP_TCP_RST << RP_TCP_REVERSE;
+    PutFlow(programs(), flow);
+    ASSERT_TRUE(Sent(back, {.flags = kAck}));
+    EXPECT_EQ(Forward(flow).tcp, kEstablished);
+    EXPECT_EQ(Reverse(flow).tcp, kEstablished);
+  }
+}
+
+// Both ends send a SYN (RFC 793 section 3.4): RFC 5382 REQ-2.
+TEST_P(StateTest, ASimultaneousOpenBecomesAConnection) {
+  const Flow flow = Make(kTcp);
+  PutFlow(programs(), flow);
+  ASSERT_TRUE(SentOut(flow, kSyn));
+  ASSERT_TRUE(SentBack(flow, kSyn));
+  ASSERT_TRUE(SentOut(flow, kSyn | kAck));
+  ASSERT_TRUE(SentBack(flow, kSyn | kAck));
+  EXPECT_EQ(Forward(flow).tcp, RP_TCP_SYN * kBoth);
+  ASSERT_TRUE(SentOut(flow, kAck));
+  ASSERT_TRUE(SentBack(flow, kAck));
+  EXPECT_EQ(Forward(flow).tcp, kEstablished);
+}
+
+TEST_P(StateTest, ADatagramEachWayMakesAUdpFlowAnswered) {
+  const Flow flow = Make(kUdp);
+  PutFlow(programs(), flow);
+  ASSERT_TRUE(SentOut(flow));
+  EXPECT_EQ(Forward(flow).tcp, RP_TCP_ACK);
+  EXPECT_EQ(Reverse(flow).tcp, RP_TCP_ACK << RP_TCP_REVERSE);
+  ASSERT_TRUE(SentBack(flow));
+  EXPECT_EQ(Forward(flow).tcp, RP_TCP_ACK * kBoth);
+  EXPECT_EQ(Reverse(flow).tcp, RP_TCP_ACK * kBoth);
+}
+
+TEST_P(StateTest, CountersGoOnWhereTheirHalvesOfAWordEnd) {
+  Flow flow = Make(kUdp);
+  const uint64_t bytes = RP_COUNT_BYTES_CARRY - 1;
+  const uint64_t packets = (uint64_t{1} << 27) - 1;
+  flow.count = packets << RP_COUNT_BYTES | bytes;
+  PutFlow(programs(), flow);
+  const uint64_t size = (v4() ? 20 : 40) + 8 + 1;
+  for (uint64_t sent = 1; sent <= 2; ++sent) {
+    ASSERT_TRUE(SentOut(flow));
+    EXPECT_EQ(PacketsOf(Forward(flow)), packets + sent);
+    EXPECT_EQ(BytesOf(Forward(flow)), bytes + sent * size);
+  }
+  EXPECT_EQ(Forward(flow).carried, 1u << RP_CARRY_PACKETS | 1);
 }
 
 // ------------------------------------------------------------------ on-ramp
@@ -294,7 +373,7 @@ TEST_P(StateTest, AnotherTunnelOfTheTenantMayNotUseTheFlow) {
   EXPECT_THAT(Uplink(FromPeer(other).Then(Out(flow))),
               Dropped(RP_DROP_ON_RAMP));
   EXPECT_THAT(Access(FromLink().Then(Out(flow))), Dropped(RP_DROP_ON_RAMP));
-  EXPECT_EQ(Forward(flow).packets, 0u);
+  EXPECT_EQ(PacketsOf(Forward(flow)), 0u);
 }
 
 TEST_P(StateTest, ATunnelWithoutAGrantForTheVniIsRefusedByThatName) {
@@ -334,8 +413,8 @@ TEST_P(StateTest, TwoTenantsWithTheSameAddressesDoNotMeet) {
                             .IpAny(pool_, server_, {.ttl = 63})
                             .Udp(40001, 80)
                             .Payload("x")));
-  EXPECT_EQ(Forward(first).packets, 1u);
-  EXPECT_EQ(Forward(second).packets, 1u);
+  EXPECT_EQ(PacketsOf(Forward(first)), 1u);
+  EXPECT_EQ(PacketsOf(Forward(second)), 1u);
 }
 
 // ---------------------------------------------------------------- next hops

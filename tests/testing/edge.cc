@@ -115,6 +115,7 @@ rp_flow CommonOf(const Flow& f) {
   common.marks = static_cast<uint16_t>(f.kind << RP_FLOW_KIND_SHIFT |
                                        (f.entropy & RP_FLOW_ENTROPY));
   common.tcp = f.tcp;
+  common.count = f.count;
   return common;
 }
 

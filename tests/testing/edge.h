@@ -93,8 +93,9 @@ struct Flow {
   uint32_t reverse_next_hop = 2;
   uint16_t reverse_entropy = 0xc321;
   rp_flow_kind kind = RP_FLOW_FORWARD;
-  uint8_t tcp = 0;   // as the forward entry has it
-  uint32_t age = 0;  // ticks since the forward entry was used
+  uint8_t tcp = 0;     // as the forward entry has it
+  uint64_t count = 0;  // likewise
+  uint32_t age = 0;    // ticks since the forward entry was used
   uint32_t reverse_age = 0;
 
   // The same flow as its answers see it.
@@ -107,6 +108,11 @@ void PutEntry(const Programs& programs, const Flow& flow);
 void PutFlow(const Programs& programs, const Flow& flow);
 // The forward entry as it is now.
 rp_flow ReadEntry(const Programs& programs, const Flow& flow);
+
+inline uint64_t PacketsOf(const rp_flow& flow) {
+  return rp_flow_packets(&flow);
+}
+inline uint64_t BytesOf(const rp_flow& flow) { return rp_flow_bytes(&flow); }
 
 // Of the clock the programs read.
 uint32_t NowInTicks();

@@ -70,7 +70,10 @@ rp_config DefaultConfig() {
   config.epoch = 1;
   config.timeouts[RP_TIMEOUT_UDP] = 300 * kTicksPerSecond;
   config.timeouts[RP_TIMEOUT_TCP_ESTABLISHED] = 7440 * kTicksPerSecond;
-  config.timeouts[RP_TIMEOUT_TCP_TRANSITORY] = 240 * kTicksPerSecond;
+  config.timeouts[RP_TIMEOUT_TCP_OPENING] = 230 * kTicksPerSecond;
+  config.timeouts[RP_TIMEOUT_TCP_CLOSING] = 240 * kTicksPerSecond;
+  config.timeouts[RP_TIMEOUT_UDP_UNREPLIED] = 110 * kTicksPerSecond;
+  config.timeouts[RP_TIMEOUT_UDP_BRIEF] = 30 * kTicksPerSecond;
   config.timeouts[RP_TIMEOUT_ICMP] = 60 * kTicksPerSecond;
   config.timeouts[RP_TIMEOUT_OTHER] = 120 * kTicksPerSecond;
   config.timeouts[RP_TIMEOUT_DENIED] = 10 * kTicksPerSecond;

@@ -21,8 +21,7 @@ constexpr uint8_t kSecretByte = 0xa5;
 
 void FillFlows(FakeMaps& maps) {
   rp_flow4 value = {};
-  value.flow = {.packets = 3,
-                .bytes = 180,
+  value.flow = {.count = uint64_t{3} << RP_COUNT_BYTES | 180,
                 .realm = 1001,
                 .reverse_realm = RP_REALM_UNDERLAY,
                 .on_ramp = 1,

@@ -67,8 +67,9 @@ TEST_P(AdoptionTest, NoPortIsGivenTwice) {
 TEST_P(AdoptionTest, AdoptedFlowsGoOnAndEndWithTheirCounters) {
   const PacketSpec spec = Udp(net.fra, net.internet);
   Punt(spec);
-  ASSERT_TRUE(
-      Edit(TupleOfSpec(kVnet, spec), [](rp_flow& f) { f.packets = 9; }));
+  ASSERT_TRUE(Edit(TupleOfSpec(kVnet, spec), [](rp_flow& f) {
+    f.count = uint64_t{9} << RP_COUNT_BYTES;
+  }));
   StartEngine();
   Punt(spec);
   EXPECT_THAT(plane->injected, SizeIs(1));

@@ -72,7 +72,7 @@ TEST_P(ConfigurationTest, TheConfigEntryIsComplete) {
   EXPECT_EQ(config.timeouts[RP_TIMEOUT_UDP], ToTicks(absl::Seconds(300)));
   EXPECT_EQ(config.timeouts[RP_TIMEOUT_TCP_ESTABLISHED],
             ToTicks(absl::Seconds(7440)));
-  EXPECT_EQ(config.timeouts[RP_TIMEOUT_TCP_TRANSITORY],
+  EXPECT_EQ(config.timeouts[RP_TIMEOUT_TCP_OPENING],
             ToTicks(absl::Seconds(240)));
   EXPECT_EQ(config.timeouts[RP_TIMEOUT_ICMP], ToTicks(absl::Seconds(60)));
   EXPECT_EQ(config.timeouts[RP_TIMEOUT_DENIED], ToTicks(absl::Seconds(5)));
@@ -106,8 +106,9 @@ TEST_P(ConfigurationTest, FlowsTheHooksNowRefuseEnd) {
   const PacketSpec kept = Udp(net.fra, net.internet);
   Punt(refused);
   Punt(kept);
-  ASSERT_TRUE(
-      Edit(TupleOfSpec(kVnet, refused), [](rp_flow& f) { f.packets = 4; }));
+  ASSERT_TRUE(Edit(TupleOfSpec(kVnet, refused), [](rp_flow& f) {
+    f.count = uint64_t{4} << RP_COUNT_BYTES;
+  }));
   hooks.decide = [](const FlowStart& start) {
     return start.route.tunnel != nullptr ? FakeHooks::Deny(RP_DROP_POLICY_DENY)
                                          : FakeHooks::Allow();

@@ -18,20 +18,24 @@ class ExpiryTest : public EngineTest {
     engine->ForEachNatSession([&](const NatSession&) { ++sessions; });
     return sessions;
   }
+  static constexpr uint8_t kAnswered =  // of UDP
+      RP_TCP_ACK | RP_TCP_ACK << RP_TCP_REVERSE;
+  // As rp_flow.count has packets of 100 bytes.
+  static uint64_t Count(uint64_t packets) {
+    return packets << RP_COUNT_BYTES | 100 * packets;
+  }
   // Both entries as if packets had just been forwarded.
   void Use(const PacketSpec& spec, uint64_t forward, uint64_t reverse,
            uint8_t tcp = 0) {
     const auto flow = Flow(TupleOfSpec(kVnet, spec));
     ASSERT_TRUE(flow);
     ASSERT_TRUE(Edit(flow->tuple, [&](rp_flow& f) {
-      f.packets += forward;
-      f.bytes += 100 * forward;
+      f.count += Count(forward);
       f.tcp |= tcp;
       if (forward) f.last_seen = clock.tick;
     }));
     ASSERT_TRUE(Edit(ReverseOf(*flow), [&](rp_flow& f) {
-      f.packets += reverse;
-      f.bytes += 100 * reverse;
+      f.count += Count(reverse);
       f.tcp |= SwapTcp(tcp);
       if (reverse) f.last_seen = clock.tick;
     }));
@@ -42,7 +46,7 @@ RP_BOTH_FAMILIES(ExpiryTest);
 TEST_P(ExpiryTest, AnIdleFlowEndsWithTheCountersOfBothDirections) {
   const PacketSpec spec = Udp(net.fra, net.internet);
   Punt(spec);
-  Use(spec, 3, 5);
+  Use(spec, 3, 5, kAnswered);
   Pass(absl::Seconds(299));
   EXPECT_THAT(hooks.ends, IsEmpty());
   EXPECT_EQ(NatSessions(), 1u);
@@ -66,7 +70,7 @@ TEST_P(ExpiryTest, TrafficInEitherDirectionKeepsAFlow) {
   Punt(spec);
   for (int i = 0; i < 4; ++i) {
     Pass(absl::Seconds(200));
-    Use(spec, i % 2, 1 - i % 2);
+    Use(spec, i % 2, 1 - i % 2, kAnswered);
   }
   EXPECT_THAT(hooks.ends, IsEmpty());
 }
@@ -77,7 +81,8 @@ TEST_P(ExpiryTest, EachProtocolHasItsTimeout) {
     uint8_t tcp;
     absl::Duration timeout;
   } const cases[] = {
-      {Udp(net.fra, net.two), 0, absl::Seconds(300)},
+      {Udp(net.fra, net.two), RP_TCP_ACK, absl::Seconds(120)},
+      {Udp(net.fra, net.two), kAnswered, absl::Seconds(300)},
       {Echo(net.fra, net.two), 0, absl::Seconds(60)},
       {Tcp(net.fra, net.two), RP_TCP_SYN, absl::Seconds(240)},
       {Tcp(net.fra, net.two), 0x33, absl::Seconds(7440)},

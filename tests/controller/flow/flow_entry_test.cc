@@ -213,7 +213,7 @@ void ExpectStateOfBothDirections(const Net& net) {
   for (const rp_flow& flow : {forward, reverse}) {
     EXPECT_EQ(flow.last_seen, 77u);
     EXPECT_EQ(flow.marks & RP_FLOW_ENTROPY, 50000 & RP_FLOW_ENTROPY);
-    EXPECT_EQ(flow.packets + flow.bytes + flow.tcp, 0u);
+    EXPECT_EQ(flow.count + flow.carried + flow.ack + flow.tcp, 0u);
   }
   plan.next_hop[kForward] = 33;
   const auto refusal = CompileRefusal<F>(plan);

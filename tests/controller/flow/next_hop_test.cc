@@ -88,8 +88,9 @@ TEST_P(NextHopTest, TheSweepMovesTheFlowsOfASplitRoute) {
   const PacketSpec moves = Udp(net.fra, net.internet2);
   Punt(stays);
   Punt(moves);
-  ASSERT_TRUE(
-      Edit(TupleOfSpec(kVnet, moves), [](rp_flow& f) { f.packets = 5; }));
+  ASSERT_TRUE(Edit(TupleOfSpec(kVnet, moves), [](rp_flow& f) {
+    f.count = uint64_t{5} << RP_COUNT_BYTES;
+  }));
   const MacAddress mac = {9, 9, 9, 9, 9, 9};
   const IpAddress gateway =
       net.family == Family::kV4 ? Ip("192.0.2.253") : Ip("2001:db8::fd");

@@ -12,39 +12,47 @@ namespace rampart {
 namespace {
 
 constexpr uint8_t Reverse(uint8_t bits) { return bits << RP_TCP_REVERSE; }
+constexpr uint16_t kForwardMarks = RP_FLOW_FORWARD << RP_FLOW_KIND_SHIFT;
 
 TEST(ExpiryTest, TcpIsEstablishedOnceBothSidesHaveOpenedAndAcknowledged) {
   struct {
     uint8_t tcp;
     rp_timeout timeout;
   } const cases[] = {
-      {0, RP_TIMEOUT_TCP_TRANSITORY},
-      {RP_TCP_SYN, RP_TIMEOUT_TCP_TRANSITORY},
-      {RP_TCP_SYN | Reverse(RP_TCP_SYN), RP_TIMEOUT_TCP_TRANSITORY},
-      {RP_TCP_SYN | RP_TCP_ACK | Reverse(RP_TCP_SYN),
-       RP_TIMEOUT_TCP_TRANSITORY},
+      {0, RP_TIMEOUT_TCP_OPENING},
+      {RP_TCP_SYN, RP_TIMEOUT_TCP_OPENING},
+      {RP_TCP_SYN | Reverse(RP_TCP_SYN), RP_TIMEOUT_TCP_OPENING},
+      {RP_TCP_SYN | RP_TCP_ACK | Reverse(RP_TCP_SYN), RP_TIMEOUT_TCP_OPENING},
       {0x33, RP_TIMEOUT_TCP_ESTABLISHED},
       {0x33 | RP_TCP_FIN, RP_TIMEOUT_TCP_ESTABLISHED},  // half closed
-      {0x33 | RP_TCP_FIN | Reverse(RP_TCP_FIN), RP_TIMEOUT_TCP_TRANSITORY},
-      {0x33 | RP_TCP_RST, RP_TIMEOUT_TCP_TRANSITORY},
-      {0x33 | Reverse(RP_TCP_RST), RP_TIMEOUT_TCP_TRANSITORY},
-      {RP_TCP_ACK | Reverse(RP_TCP_ACK), RP_TIMEOUT_TCP_TRANSITORY},
+      {0x33 | RP_TCP_FIN | Reverse(RP_TCP_FIN), RP_TIMEOUT_TCP_CLOSING},
+      {0x33 | RP_TCP_RST, RP_TIMEOUT_TCP_CLOSING},
+      {0x33 | Reverse(RP_TCP_RST), RP_TIMEOUT_TCP_CLOSING},
+      {RP_TCP_ACK | Reverse(RP_TCP_ACK), RP_TIMEOUT_TCP_OPENING},
   };
   for (const auto& c : cases) {
-    EXPECT_EQ(TimeoutOf(IPPROTO_TCP, RP_FLOW_FORWARD, c.tcp), c.timeout)
+    EXPECT_EQ(TimeoutOf(IPPROTO_TCP, kForwardMarks, c.tcp), c.timeout)
         << int{c.tcp};
-    EXPECT_EQ(TimeoutOf(IPPROTO_TCP, RP_FLOW_FORWARD, SwapTcp(c.tcp)),
-              c.timeout)
+    EXPECT_EQ(TimeoutOf(IPPROTO_TCP, kForwardMarks, SwapTcp(c.tcp)), c.timeout)
         << int{c.tcp};
   }
 }
 
 TEST(ExpiryTest, TheProtocolChoosesTheTimeout) {
-  EXPECT_EQ(TimeoutOf(IPPROTO_UDP, RP_FLOW_FORWARD, 0), RP_TIMEOUT_UDP);
-  EXPECT_EQ(TimeoutOf(IPPROTO_ICMP, RP_FLOW_FORWARD, 0), RP_TIMEOUT_ICMP);
-  EXPECT_EQ(TimeoutOf(IPPROTO_ICMPV6, RP_FLOW_FORWARD, 0), RP_TIMEOUT_ICMP);
-  EXPECT_EQ(TimeoutOf(IPPROTO_SCTP, RP_FLOW_FORWARD, 0), RP_TIMEOUT_OTHER);
-  EXPECT_EQ(TimeoutOf(IPPROTO_TCP, RP_FLOW_REFUSED, 0x33), RP_TIMEOUT_DENIED);
+  EXPECT_EQ(TimeoutOf(IPPROTO_UDP, kForwardMarks, 0), RP_TIMEOUT_UDP_UNREPLIED);
+  EXPECT_EQ(TimeoutOf(IPPROTO_UDP, kForwardMarks, RP_TCP_ACK),
+            RP_TIMEOUT_UDP_UNREPLIED);
+  EXPECT_EQ(
+      TimeoutOf(IPPROTO_UDP, kForwardMarks, RP_TCP_ACK | Reverse(RP_TCP_ACK)),
+      RP_TIMEOUT_UDP);
+  EXPECT_EQ(TimeoutOf(IPPROTO_UDP, kForwardMarks | RP_FLOW_BRIEF,
+                      RP_TCP_ACK | Reverse(RP_TCP_ACK)),
+            RP_TIMEOUT_UDP_BRIEF);
+  EXPECT_EQ(TimeoutOf(IPPROTO_ICMP, kForwardMarks, 0), RP_TIMEOUT_ICMP);
+  EXPECT_EQ(TimeoutOf(IPPROTO_ICMPV6, kForwardMarks, 0), RP_TIMEOUT_ICMP);
+  EXPECT_EQ(TimeoutOf(IPPROTO_SCTP, kForwardMarks, 0), RP_TIMEOUT_OTHER);
+  EXPECT_EQ(TimeoutOf(IPPROTO_TCP, RP_FLOW_REFUSED << RP_FLOW_KIND_SHIFT, 0x33),
+            RP_TIMEOUT_DENIED);
 }
 
 TEST(ExpiryTest, IdleTimeSurvivesTheWrapAndAClockAhead) {
