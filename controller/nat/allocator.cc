@@ -18,6 +18,31 @@ using Holder = Pool::Holder;
 constexpr absl::string_view kRemoteTaken =
     "another subscriber of this address uses the protocol with that remote";
 
+template <typename T>
+std::vector<T> Without(const std::vector<T>& all, const std::vector<T>& known) {
+  std::vector<T> result;
+  for (const T& item : all)
+    if (std::find(known.begin(), known.end(), item) == known.end())
+      result.push_back(item);
+  return result;
+}
+
+// A port is one record for both protocols.
+std::vector<BlockEvent> PortsOf(const std::vector<NatStatic>& mappings) {
+  std::vector<BlockEvent> result;
+  for (const NatStatic& mapping : mappings) {
+    const BlockEvent event = {true,
+                              mapping.pool,
+                              mapping.subscriber,
+                              mapping.outside.address,
+                              mapping.outside.port,
+                              mapping.outside.port};
+    if (std::find(result.begin(), result.end(), event) == result.end())
+      result.push_back(event);
+  }
+  return result;
+}
+
 }  // namespace
 
 NatAllocator::NatAllocator(std::vector<NatPoolConfig> pools, const Clock& clock,
@@ -181,15 +206,17 @@ void NatAllocator::UseStatic(std::vector<NatStatic> mappings) {
   const std::vector<NatStatic> before = impl_->fixed.statics();
   impl_->fixed.UseStatic(std::move(mappings));
   const std::vector<NatStatic>& after = impl_->fixed.statics();
-  const auto lacks = [](const std::vector<NatStatic>& all, const NatStatic& m) {
-    return std::find(all.begin(), all.end(), m) == all.end();
-  };
-  for (const NatStatic& mapping : before)
-    if (lacks(after, mapping))
-      impl_->Tell(mapping.protocol, mapping.outside, false);
-  for (const NatStatic& mapping : after)
-    if (lacks(before, mapping))
-      impl_->Tell(mapping.protocol, mapping.outside, true);
+  for (const NatStatic& mapping : Without(before, after))
+    impl_->Tell(mapping.protocol, mapping.outside, false);
+  for (const NatStatic& mapping : Without(after, before))
+    impl_->Tell(mapping.protocol, mapping.outside, true);
+  if (!log) return;
+  const std::vector<BlockEvent> ports[] = {PortsOf(before), PortsOf(after)};
+  for (BlockEvent event : Without(ports[0], ports[1])) {
+    event.granted = false;
+    log(event);
+  }
+  for (const BlockEvent& event : Without(ports[1], ports[0])) log(event);
 }
 
 void NatAllocator::UsePrefixes(std::vector<NatPrefix> prefixes) {

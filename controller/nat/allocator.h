@@ -72,7 +72,8 @@ class NatAllocator {
   std::function<void(uint8_t protocol, const Endpoint& outside, bool open)>
       on_open;
 
-  // Replace all of them. Flows of those that are gone stay as they are.
+  // Replace all of them; after Restore(). Flows of those that are gone stay as
+  // they are. The port of a static mapping is a block of the log.
   void UseStatic(std::vector<NatStatic> mappings);
   void UsePrefixes(std::vector<NatPrefix> prefixes);
 

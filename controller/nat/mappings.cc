@@ -68,9 +68,13 @@ Pool::Pairing NatAllocator::Impl::FindOrPair(
   if (Holder* holder = pool.Find(subscriber))
     return {NatVerdict::kGranted, holder};
   const NatStatic* kept = fixed.FindStatic(request.pool, subscriber);
-  if (kept != nullptr || wanted) {
-    External* external =
-        pool.FindExternal(kept ? kept->outside.address : wanted->address);
+  const IpAddress* preferred = nullptr;
+  if (kept != nullptr)
+    preferred = &kept->outside.address;
+  else if (wanted)
+    preferred = &wanted->address;
+  if (preferred != nullptr) {
+    External* external = pool.FindExternal(*preferred);
     if (external != nullptr && external->blocks.count() > 0 &&
         external->address.family() == subscriber.address.family())
       return {NatVerdict::kGranted, &pool.PairWith(subscriber, *external)};

@@ -100,6 +100,22 @@ TEST(TranslatePrefixTest, IsNeutralForChecksumsAndCanBeTurnedBack) {
   EXPECT_GT(refused, 100);
 }
 
+// One word takes the difference and the others are zero: of all its values,
+// zero is refused, and the one that would become zero outside.
+TEST(TranslatePrefixTest, NoIdentifierIsZeroOnEitherSide) {
+  const Prefix from = Net("fd01:203:405:1::/64"), to = Net("2001:db8:1:1::/64");
+  int refused = 0;
+  for (int word = 0; word <= 0xffff; ++word) {
+    const IpAddress inside =
+        Ip(absl::StrCat("fd01:203:405:1:", absl::Hex(word), "::"));
+    const auto outside = TranslatePrefix(inside, from, to);
+    refused += !outside;
+    if (!outside) continue;
+    ASSERT_EQ(TranslatePrefix(*outside, to, from), inside);
+  }
+  EXPECT_EQ(refused, 2);
+}
+
 class NatFixedTest : public NatTest {
  protected:
   static constexpr uint16_t kWeb = 80;
@@ -162,6 +178,19 @@ TEST_P(NatFixedTest, ASubscriberIsPairedWithTheAddressOfItsStaticMapping) {
   }
 }
 
+// RFC 7857 section 4: no second address when that one is full.
+TEST_P(NatFixedTest, ItIsNotPairedWithAnotherIfThatOneIsFull) {
+  NatAllocator nat = Make({Forwarding(80)});
+  for (const int host : {6, 7})
+    ASSERT_TRUE(
+        nat.Adopt(Ask(host, 1),
+                  {Outside(1), static_cast<uint16_t>(host == 6 ? 1024 : 1088)})
+            .ok());
+  nat.UseStatic({Forward(80)});
+  EXPECT_EQ(nat.Acquire(Ask(5, 1234)).verdict, NatVerdict::kNoBlock);
+  EXPECT_TRUE(nat.Acquire(Ask(5, kWeb)).ok());
+}
+
 TEST_P(NatFixedTest, TheBlockOfAStaticMappingIsForNobodyElse) {
   NatPoolConfig pool = Forwarding(1030);
   pool.addresses.resize(1);
@@ -188,6 +217,31 @@ TEST_P(NatFixedTest, StaticMappingsComeAndGoWithTheirTenants) {
   EXPECT_EQ(nat.FindInside(kTcpProtocol, outside, {}), std::nullopt);
   nat.Release(Ask(5, kWeb), outside);  // its flow ends later
   EXPECT_NE(nat.Acquire(Ask(5, kWeb)).outside, outside);
+}
+
+TEST_P(NatFixedTest, TheLogHasThePortsOfStaticMappings) {
+  NatAllocator nat = Make({Forwarding(80)});
+  std::vector<BlockEvent> records;
+  nat.log = [&](const BlockEvent& event) -> uint64_t {
+    records.push_back(event);
+    return records.size();
+  };
+  BlockEvent port = {true, "default", {1001, Inside(5)}, Outside(1), 80, 80};
+  nat.Restore({port});
+  port.granted = false;
+  EXPECT_THAT(records, ElementsAre(port)) << "an earlier run's";
+  records.clear();
+  NatStatic udp = Forward(80);
+  udp.protocol = kUdpProtocol;
+  nat.UseStatic({Forward(80), udp});
+  port.granted = true;
+  EXPECT_THAT(records, ElementsAre(port));
+  nat.UseStatic({udp});
+  EXPECT_EQ(records.size(), 1u);
+  nat.UseStatic({});
+  port.granted = false;
+  EXPECT_EQ(records.size(), 2u);
+  EXPECT_EQ(records.back(), port);
 }
 
 TEST_P(NatFixedTest, APrefixIsTranslatedOneToOne) {
