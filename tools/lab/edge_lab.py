@@ -331,7 +331,8 @@ state: sqlite://{self.dir}/state.db
         routes = [{"vnet": "main", "cidr": cidr, "via": site.tunnel}
                   for site in sites for cidr in site.prefixes()]
         routes += [{"vnet": "main", "cidr": cidr, "via": "internet",
-                    "pool": self.pool_of(name)} for cidr in ("0.0.0.0/0", "::/0")]
+                    "pool": self.pool_of(name)}
+                   for cidr in ("0.0.0.0/0", "::/0")]
         return {
             "name": name,
             "vnets": [{"name": "main", "vni": VNIS[name], "default": True,
