@@ -27,9 +27,11 @@ struct PortUser {
 class PortBlock {
  public:
   PortBlock(uint16_t first, uint32_t size, bool shared)
-      : first_(first), size_(size), shared_(shared) {
-    if (!shared) free_.assign(kPortSpaces, FreeSet(size));
-  }
+      : first_(first),
+        size_(size),
+        shared_(shared),
+        free_{FreeSet(shared ? 0 : size), FreeSet(shared ? 0 : size),
+              FreeSet(shared ? 0 : size)} {}
 
   uint16_t first() const { return first_; }
   uint16_t last() const { return static_cast<uint16_t>(first_ + size_ - 1); }
@@ -92,7 +94,7 @@ class PortBlock {
   uint32_t size_;
   bool shared_;
   std::array<uint32_t, kPortSpaces> in_use_ = {};
-  std::vector<FreeSet> free_;  // by PortSpace
+  std::array<FreeSet, kPortSpaces> free_;  // by PortSpace; unless shared
   // By PortSpace and distance from the first; empty until one is in use.
   std::array<std::vector<uint16_t>, kPortSpaces> inside_;
   // Complete sets are left out.
