@@ -61,7 +61,8 @@ int Detach(const EdgeConfig& config, const std::string& bpffs) {
   return kOk;
 }
 
-void WarnOfUnserved(const EdgeConfig& config) {
+void Warn(const EdgeConfig& config) {
+  for (const std::string& warning : config.warnings) spdlog::warn(warning);
   if (!config.metrics_listen.empty())
     spdlog::warn("{}: metrics: this version serves none", config.file);
   if (!config.flow_log_path.empty())
@@ -69,7 +70,7 @@ void WarnOfUnserved(const EdgeConfig& config) {
 }
 
 absl::Status Serve(const EdgeConfig& config, const std::string& bpffs) {
-  WarnOfUnserved(config);
+  Warn(config);
   ASSIGN_OR_RETURN(Edge::Parts parts, Edge::OpenParts(config, bpffs));
   Edge edge(config, std::move(parts));
   RETURN_IF_ERROR(edge.Start());
@@ -80,6 +81,7 @@ int Run(const Arguments& arguments) {
   const absl::StatusOr<EdgeConfig> config = ReadConfig(arguments.config);
   if (!config.ok()) return Fail(config.status(), kUsage);
   if (arguments.check) {
+    Warn(*config);
     std::printf("%s: correct\n", arguments.config.c_str());
     return kOk;
   }
