@@ -61,6 +61,20 @@ static __always_inline enum rp_verdict access_stage(struct xdp_md *ctx, struct r
 	return RP_NEXT;
 }
 
+static __always_inline enum rp_verdict inject_fragment(struct xdp_md *ctx, struct rp_pkt *pkt)
+{
+	const struct rp_inject_fragment *of = rp_at(ctx, sizeof(struct rp_inject), sizeof(*of));
+
+	if (!of)
+		return rp_drop(pkt, RP_DROP_INJECT);
+	pkt->l3 += sizeof(*of);
+	pkt->is_part = true;
+	pkt->sport = of->sport;
+	pkt->dport = of->dport;
+	pkt->proto = of->proto;
+	return RP_NEXT;
+}
+
 /* What the controller wrote: see struct rp_inject. Sets pkt->next_hop if
  * the packet is to leave through it; index 0 is never a next hop's.
  */
@@ -87,9 +101,11 @@ static __always_inline enum rp_verdict inject_stage(struct xdp_md *ctx, struct r
 		pkt->entropy = bpf_htons(RP_OUTER_PORT); /* belongs to no flow */
 		return RP_NEXT;
 	}
+	pkt->realm = argument;
+	if (header->verb == bpf_htons(RP_INJECT_FRAGMENT))
+		return inject_fragment(ctx, pkt);
 	if (header->verb != bpf_htons(RP_INJECT_REALM))
 		return rp_drop(pkt, RP_DROP_INJECT);
-	pkt->realm = argument;
 	return RP_NEXT;
 }
 

@@ -46,6 +46,8 @@ static __always_inline __s64 inner_sum(struct xdp_md *ctx, const struct rp_pkt *
 	__u32 l4_len = pkt->l3 + pkt->ip_len - pkt->l4;
 	__u64 pseudo = bpf_htons(l4_len) + bpf_htons(pkt->proto);
 
+	if (pkt->is_part)
+		return csum_bytes(ctx, pkt->l3, pkt->ip_len);
 	if (pkt->proto == IPPROTO_UDP) {
 		const struct udphdr *udp = rp_at(ctx, pkt->l4, sizeof(*udp));
 

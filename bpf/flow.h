@@ -15,13 +15,6 @@
 #include "bpf/punt.h"
 #include "bpf/table.h"
 
-enum rp_tcp_flag { /* byte 13 of the TCP header */
-	RP_SEG_FIN = 0x01,
-	RP_SEG_SYN = 0x02,
-	RP_SEG_RST = 0x04,
-	RP_SEG_ACK = 0x10,
-};
-
 /* The entry of one packet, whatever its family. */
 struct rp_hit {
 	struct rp_flow *flow;

@@ -143,7 +143,8 @@ static __always_inline bool find_error6(struct xdp_md *ctx, struct rp_pkt *pkt,
 	if (ip)
 		quote->proto = ip->nexthdr;
 	if (!ip || quote->l4 > (__u32)pkt->l3 + pkt->ip_len || ip->version != 6 ||
-	    skip_extensions(ctx, &quote->l4, &quote->proto) || !parse_quote_l4(ctx, pkt, quote)) {
+	    skip_extensions(ctx, &quote->l4, &quote->proto) || quote->proto == IPPROTO_FRAGMENT ||
+	    !parse_quote_l4(ctx, pkt, quote)) {
 		pkt->reason = RP_DROP_ICMP_INNER;
 		return false;
 	}

@@ -28,6 +28,13 @@ struct rp_icmp {
 	__be16 sequence;
 };
 
+struct rp_fragment6 { /* RFC 8200 section 4.5 */
+	__u8 nexthdr;
+	__u8 reserved;
+	__be16 offset; /* and flags */
+	__be32 id;
+};
+
 enum rp_icmp_type {
 	ICMP4_ECHO_REPLY = 0,
 	ICMP4_DEST_UNREACH = 3,
@@ -42,6 +49,7 @@ enum rp_icmp_type {
 };
 
 #define IP4_MORE_OR_OFFSET bpf_htons(0x3fff)
+#define IP4_OFFSET bpf_htons(0x1fff)
 #define IP4_DF bpf_htons(0x4000)
 
 /* RFC 6040 section 4.2, figure 4: what the inner ECN field becomes; -1: drop. */
@@ -121,6 +129,14 @@ static __always_inline enum rp_verdict parse_l4(struct xdp_md *ctx, struct rp_pk
 	return RP_NEXT; /* an address-only flow */
 }
 
+/* Behind the IP header. A fragment has no ports of its own, but for the first
+ * one, which alone says nothing about the others.
+ */
+static __always_inline enum rp_verdict parse_end(struct xdp_md *ctx, struct rp_pkt *pkt)
+{
+	return pkt->is_later || (pkt->is_fragment && !pkt->is_part) ? RP_NEXT : parse_l4(ctx, pkt);
+}
+
 static __always_inline enum rp_verdict check_ttl(struct rp_pkt *pkt, __u8 ttl)
 {
 	if (ttl == 0)
@@ -145,8 +161,8 @@ static __always_inline enum rp_verdict parse_ip4(struct xdp_md *ctx, struct rp_p
 	if (!csum_ip4_ok(ctx, ip, pkt->l3))
 		return rp_drop(pkt, RP_DROP_IP_CSUM);
 	RP_TRY(check_ttl(pkt, ip->ttl));
-	if (ip->frag_off & IP4_MORE_OR_OFFSET)
-		return rp_drop(pkt, RP_DROP_FRAGMENT);
+	pkt->is_fragment = ip->frag_off & IP4_MORE_OR_OFFSET;
+	pkt->is_later = ip->frag_off & IP4_OFFSET;
 	ecn = ecn_combine(ip->tos & 3, pkt->outer_ecn);
 	if (ecn < 0)
 		return rp_drop(pkt, RP_DROP_ECN);
@@ -160,19 +176,18 @@ static __always_inline enum rp_verdict parse_ip4(struct xdp_md *ctx, struct rp_p
 	pkt->dont_fragment = ip->frag_off & IP4_DF;
 	pkt->proto = ip->protocol;
 	pkt->l4 = pkt->l3 + ip->ihl * 4;
-	return parse_l4(ctx, pkt);
+	return parse_end(ctx, pkt);
 }
 
 /* Moves `offset` behind the extension headers of type `next`, and `next` to what
- * follows them. Returns 0, or the reason to drop: a fragment, or too many.
+ * follows them; a fragment header is not followed. Returns 0, or the reason to
+ * drop: too many.
  */
 static __always_inline int skip_extensions(struct xdp_md *ctx, __u32 *offset, __u8 *next)
 {
 	for (int i = 0; i < RP_EXT_HEADERS_MAX; i++) {
 		const struct ipv6_opt_hdr *option;
 
-		if (*next == IPPROTO_FRAGMENT)
-			return RP_DROP_FRAGMENT;
 		if (*next != IPPROTO_HOPOPTS && *next != IPPROTO_ROUTING &&
 		    *next != IPPROTO_DSTOPTS && *next != IPPROTO_AH)
 			return 0;
@@ -186,11 +201,31 @@ static __always_inline int skip_extensions(struct xdp_md *ctx, __u32 *offset, __
 	return RP_DROP_IP_EXT_HEADERS;
 }
 
+/* The fragment header at `l4`. What follows it is a datagram's only in the first
+ * fragment, and there `proto` at once: the controller lets no other through.
+ */
+static __always_inline enum rp_verdict parse_fragment6(struct xdp_md *ctx, struct rp_pkt *pkt,
+						       __u32 *l4, __u8 proto)
+{
+	const struct rp_fragment6 *fragment = rp_at(ctx, *l4, sizeof(*fragment));
+
+	if (!fragment)
+		return rp_drop(pkt, RP_DROP_IP_EXT_HEADERS);
+	pkt->is_fragment = true; /* an atomic one as well (RFC 6946): it is complete at once */
+	pkt->is_later = fragment->offset & bpf_htons(0xfff8);
+	pkt->proto = proto;
+	*l4 += sizeof(*fragment);
+	if (pkt->is_part && !pkt->is_later && fragment->nexthdr != proto)
+		return rp_drop(pkt, RP_DROP_FRAGMENT);
+	return RP_NEXT;
+}
+
 static __always_inline enum rp_verdict parse_ip6(struct xdp_md *ctx, struct rp_pkt *pkt)
 {
 	struct ipv6hdr *ip = rp_at(ctx, pkt->l3, sizeof(*ip));
 	int ecn, reason;
 	__u32 len, l4;
+	__u8 proto;
 
 	if (!ip || pkt->l3 + sizeof(*ip) > pkt->limit)
 		return rp_drop(pkt, RP_DROP_IP_TRUNCATED);
@@ -209,6 +244,7 @@ static __always_inline enum rp_verdict parse_ip6(struct xdp_md *ctx, struct rp_p
 	((__u8 *)ip)[1] = (((__u8 *)ip)[1] & ~0x30) | ecn << 4;
 	pkt->ecn = ecn;
 	pkt->dont_fragment = true;
+	proto = pkt->proto; /* a part's */
 	pkt->proto = ip->nexthdr;
 	l4 = pkt->l3 + sizeof(*ip);
 	reason = skip_extensions(ctx, &l4, &pkt->proto);
@@ -216,9 +252,11 @@ static __always_inline enum rp_verdict parse_ip6(struct xdp_md *ctx, struct rp_p
 		return rp_drop(pkt, reason);
 	if (l4 > pkt->l3 + len || l4 > RP_L4_REACH)
 		return rp_drop(pkt, RP_DROP_IP_EXT_HEADERS);
+	if (pkt->proto == IPPROTO_FRAGMENT)
+		RP_TRY(parse_fragment6(ctx, pkt, &l4, proto));
 	pkt->extended = l4 != pkt->l3 + sizeof(*ip);
 	pkt->l4 = l4;
-	return parse_l4(ctx, pkt);
+	return parse_end(ctx, pkt);
 }
 
 /* Anything that is malformed is dropped before a flow is looked for. */

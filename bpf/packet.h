@@ -36,6 +36,13 @@ enum rp_verdict {
 			return verdict_;                                                           \
 	} while (0)
 
+enum rp_tcp_flag { /* byte 13 of the TCP header */
+	RP_SEG_FIN = 0x01,
+	RP_SEG_SYN = 0x02,
+	RP_SEG_RST = 0x04,
+	RP_SEG_ACK = 0x10,
+};
+
 struct rp_pkt {
 	__u32 frame_len; /* bytes, as it came on */
 	__u32 now; /* ticks */
@@ -63,6 +70,9 @@ struct rp_pkt {
 	bool dont_fragment; /* IPv4 DF; always true for IPv6 */
 	bool extended; /* IPv6 with extension headers */
 	bool is_error; /* ICMP error: belongs to the flow it quotes */
+	bool is_fragment; /* of a datagram that is not complete here */
+	bool is_part; /* fragment of a complete one, from the controller: it has ports */
+	bool is_later; /* not the first one: it has no header of layer 4 */
 
 	/* the way out */
 	__u32 next_hop; /* index */

@@ -11,6 +11,7 @@
 
 #include "bpf/outer.h"
 #include "bpf/packet.h"
+#include "bpf/ramps.h"
 
 /* Puts the record in front of the tenant's packet, cuts what is behind it, and
  * hands both to the controller's socket of this receive queue.
@@ -171,16 +172,62 @@ static __always_inline bool is_local(struct xdp_md *ctx, const struct rp_pkt *pk
 	return bpf_map_lookup_elem(&rp_locals, &key);
 }
 
-/* A packet without flow (RP_PUNT_MISS), or on its last hop (RP_PUNT_TTL). In
- * the underlay a missing flow ends it: what comes back to a NAT address was
- * asked for, or is not expected. Returns enum rp_verdict.
+/* Whether somebody from outside may begin a flow at this endpoint. */
+static __always_inline bool is_open(const struct rp_pkt *pkt, const struct rp_address_key *address)
+{
+	struct rp_nat_open_key key = { .proto = pkt->proto };
+	__u32 port = bpf_ntohs(pkt->dport);
+	const struct rp_nat_open *open;
+
+	__builtin_memcpy(key.addr, address->addr, sizeof(key.addr));
+	key.block = port / RP_OPEN_PORTS;
+	open = bpf_map_lookup_elem(&rp_nat_open, &key);
+	return open && open->ports[port % RP_OPEN_PORTS / 64] >> port % 64 & 1;
+}
+
+/* A packet for a NAT address, of no flow. Most are not expected: what comes back
+ * to such an address was asked for. TCP begins with a SYN; one that nobody
+ * expects is not answered (RFC 5382 REQ-4 a), as the sender may be the other
+ * half of a simultaneous open.
+ */
+static __always_inline enum rp_verdict check_inbound(struct xdp_md *ctx, struct rp_pkt *pkt)
+{
+	struct rp_address_key key = {};
+	__u32 use;
+
+	if (pkt->family == 4) {
+		const struct iphdr *ip = rp_at(ctx, pkt->l3, sizeof(*ip));
+
+		if (!ip)
+			return rp_drop(pkt, RP_DROP_IP_TRUNCATED);
+		*(__be16 *)(key.addr + 10) = 0xffff;
+		*(__be32 *)(key.addr + 12) = ip->daddr;
+	} else {
+		const struct ipv6hdr *ip = rp_at(ctx, pkt->l3, sizeof(*ip));
+
+		if (!ip)
+			return rp_drop(pkt, RP_DROP_IP_TRUNCATED);
+		__builtin_memcpy(key.addr, &ip->daddr, 16);
+	}
+	use = address_use(&key);
+	if (use & RP_ADDRESS_INSIDE)
+		return RP_PASS;
+	if (pkt->proto == IPPROTO_TCP && (pkt->tcp_flags & (RP_SEG_SYN | RP_SEG_ACK)) != RP_SEG_SYN)
+		return rp_drop(pkt, RP_DROP_NAT_NO_MAPPING);
+	if (!(use & RP_ADDRESS_PREFIX) && !is_open(pkt, &key))
+		return rp_drop(pkt, RP_DROP_NAT_NO_MAPPING);
+	return RP_NEXT;
+}
+
+/* A packet without flow (RP_PUNT_MISS), on its last hop (RP_PUNT_TTL), or not
+ * whole (RP_PUNT_FRAGMENT). Returns enum rp_verdict.
  */
 RP_GLOBAL int ask_controller(struct xdp_md *ctx, struct rp_pkt *pkt, __u32 reason)
 {
 	if (!pkt)
 		return RP_DROP;
 	if (pkt->realm == RP_REALM_UNDERLAY && reason == RP_PUNT_MISS)
-		return rp_drop(pkt, RP_DROP_NAT_NO_MAPPING);
+		RP_TRY(check_inbound(ctx, pkt));
 	if (is_local(ctx, pkt))
 		return RP_PASS;
 	if (pkt->family == 4) {

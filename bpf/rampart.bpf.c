@@ -20,8 +20,10 @@ static __always_inline enum rp_verdict mtu_stage(struct xdp_md *ctx, struct rp_p
 {
 	if (pkt->ip_len <= pkt->mtu)
 		return RP_NEXT;
-	if (!pkt->dont_fragment)
+	if (pkt->is_part) /* the next hop has changed since it was cut */
 		return rp_drop(pkt, RP_DROP_TOO_BIG_NO_DF);
+	if (!pkt->dont_fragment)
+		return rp_end(punt_limited(ctx, pkt, RP_PUNT_SPLIT));
 	return rp_end(punt_limited(ctx, pkt, RP_PUNT_TOO_BIG));
 }
 
@@ -68,6 +70,8 @@ RP_GLOBAL int forward(struct xdp_md *ctx, struct rp_pkt *pkt)
 	if (!pkt)
 		return RP_DROP;
 	RP_TRY(inner_stage(ctx, pkt));
+	if (pkt->is_fragment && !pkt->is_part)
+		return ask_controller(ctx, pkt, RP_PUNT_FRAGMENT);
 	if (is_last_hop(ctx, pkt))
 		return ask_controller(ctx, pkt, RP_PUNT_TTL);
 	if (pkt->is_error)

@@ -140,6 +140,12 @@ RP_GLOBAL int address_use(const struct rp_address_key *address)
 	if (seen && seen->generation == now && same16(seen->key.addr, key.addr))
 		return seen->use;
 	found = bpf_map_lookup_elem(&rp_addresses, &key);
+	if (!found) {
+		struct rp_prefix_key prefix = { .bits = 128 };
+
+		__builtin_memcpy(prefix.addr, key.addr, sizeof(prefix.addr));
+		found = bpf_map_lookup_elem(&rp_prefixes, &prefix);
+	}
 	use = found ? *found : 0;
 	if (seen)
 		RP_REMEMBER(seen, (seen->key = key, seen->use = use), now);

@@ -20,6 +20,8 @@
 static __always_inline void rewrite_l4(struct xdp_md *ctx, const struct rp_pkt *pkt, __be16 sport,
 				       __be16 dport, __u16 delta)
 {
+	if (pkt->is_later)
+		return;
 	if (pkt->proto == IPPROTO_TCP) {
 		struct tcphdr *tcp = rp_at(ctx, pkt->l4, sizeof(*tcp));
 
@@ -50,6 +52,18 @@ static __always_inline void rewrite_l4(struct xdp_md *ctx, const struct rp_pkt *
 	}
 }
 
+/* The identification of the next packet that may be cut on its way. Those of
+ * several hosts would meet behind the address that they share, so the edge
+ * counts for them (RFC 6864 section 5.3.1).
+ */
+static __always_inline __u16 next_ip_id(void)
+{
+	__u32 zero = 0;
+	__u64 *last = bpf_map_lookup_elem(&rp_ip_ids, &zero);
+
+	return last ? bpf_htons(__sync_fetch_and_add(last, 1) + 1) : 0;
+}
+
 static __always_inline void rewrite4(struct xdp_md *ctx, const struct rp_pkt *pkt,
 				     const struct rp_flow4 *entry)
 {
@@ -62,6 +76,12 @@ static __always_inline void rewrite4(struct xdp_md *ctx, const struct rp_pkt *pk
 		return;
 	delta += (__u64)(__u32)~entry->from_saddr + entry->saddr;
 	delta += (__u64)(__u32)~entry->from_daddr + entry->daddr;
+	if (entry->saddr != entry->from_saddr && !(ip->frag_off & IP4_DF) && !pkt->is_part) {
+		__u16 id = next_ip_id();
+
+		delta += csum_delta16(ip->id, id);
+		ip->id = id;
+	}
 	ip->saddr = entry->saddr;
 	ip->daddr = entry->daddr;
 	ip->ttl--;

@@ -90,8 +90,8 @@
 	X(PENDING_FULL, 95, "RP-RTE-006", "too many packets wait for a next hop to resolve")       \
 	X(TOO_BIG, 96, "RP-MTU-001", "larger than the next hop takes: the sender was told")        \
 	X(TOO_BIG_NO_DF, 97, "RP-MTU-002",                                                         \
-	  "larger than the next hop takes, and may be fragmented")                                 \
-	X(FRAGMENT, 100, "RP-FRG-001", "fragment of a packet that is not translated as a whole")   \
+	  "larger than the next hop takes, and cannot be cut further")                             \
+	X(FRAGMENT, 100, "RP-FRG-001", "fragment of a kind that is not taken on")                  \
 	X(FRAG_OVERLAP, 101, "RP-FRG-002", "fragments overlap: the datagram is refused")           \
 	X(FRAG_TIME, 102, "RP-FRG-003", "fragments of a datagram that did not become complete")    \
 	X(FRAG_MEMORY, 103, "RP-FRG-004", "the tenant's memory for fragments is used up")          \

@@ -34,12 +34,44 @@ RP_CHECK_ABI(rp_device, 24);
 enum rp_address_use {
 	RP_ADDRESS_TUNNEL = 1 << 0, /* GUE and GRE end here (gue.addresses) */
 	RP_ADDRESS_NAT = 1 << 1, /* belongs to a NAT pool */
+	RP_ADDRESS_PREFIX = 1 << 2, /* with RP_ADDRESS_NAT: translated one to one, so what
+				     * comes from outside may be new */
+	RP_ADDRESS_INSIDE = 1 << 3, /* with RP_ADDRESS_NAT: of a host behind a tunnel that is
+				     * not translated towards everybody; without a flow,
+				     * the packet is the host's own */
 };
 
 struct rp_address_key {
 	__u8 addr[16]; /* IPv6, or IPv4 as ::ffff:a.b.c.d (RFC 4291 section 2.5.5.2) */
 };
 RP_CHECK_ABI(rp_address_key, 16);
+
+/* rp_prefixes: the same for all addresses of a prefix; asked after rp_addresses. */
+struct rp_prefix_key {
+	__u32 bits; /* of `addr` that count; IPv4: 96 more than its prefix length */
+	__u8 addr[16];
+};
+RP_CHECK_ABI(rp_prefix_key, 20);
+
+/* rp_nat_open: ports of NAT addresses at which somebody from outside may begin a
+ * flow, a bit each: mappings whose pool's filtering allows it, and static ones.
+ */
+enum {
+	RP_OPEN_PORTS = 512 /* of one entry */
+};
+
+struct rp_nat_open_key {
+	__u8 addr[16];
+	__u16 block; /* port / RP_OPEN_PORTS */
+	__u8 proto; /* TCP or UDP */
+	__u8 pad; /* zero */
+};
+RP_CHECK_ABI(rp_nat_open_key, 20);
+
+struct rp_nat_open {
+	__u64 ports[RP_OPEN_PORTS / 64]; /* bit port % 64 of word port / 64 */
+};
+RP_CHECK_ABI(rp_nat_open, 64);
 
 /* rp_locals: addresses of access interfaces, that their hosts may talk to. */
 struct rp_local_key {

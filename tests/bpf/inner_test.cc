@@ -301,24 +301,25 @@ TEST_P(InnerTest, Case32HairpinIsDecidedByTheController) {
   EXPECT_THAT(Send(inner), Punted(record_, inner));
 }
 
-TEST_P(InnerTest, Case34Fragments) {
+// Whatever flow its ports may seem to be of: only the whole datagram has them.
+TEST_P(InnerTest, Case34FragmentsAreForTheController) {
   EstablishFlow(kUdp, 1, 2);
+  record_.reason = RP_PUNT_FRAGMENT;
+  std::vector<Packet> fragments;
   for (const uint16_t fragment : {0x2000, 0x0001, 0x2001, 0x1fff})
-    EXPECT_THAT(Send(Ip4({.fragment = fragment}).Udp(1, 2).Payload("x")),
-                Dropped(RP_DROP_FRAGMENT))
-        << fragment;
-  EXPECT_THAT(Send(Ip6().Fragment6(0, true).Udp(1, 2).Payload("x")),
-              Dropped(RP_DROP_FRAGMENT));
-  EXPECT_THAT(Send(Ip6().Fragment6(1232, false).Payload("data")),
-              Dropped(RP_DROP_FRAGMENT));
+    fragments.push_back(Ip4({.fragment = fragment}).Udp(1, 2).Payload("x"));
+  fragments.push_back(Ip6().Fragment6(0, true).Udp(1, 2).Payload("x"));
+  fragments.push_back(Ip6().Fragment6(1232, false).Payload("data"));
+  for (const Packet& fragment : fragments)
+    EXPECT_THAT(Send(fragment), Punted(record_, fragment));
 }
 
-// RFC 6946: a fragment header with offset 0 and no more is a whole packet; it
-// may be refused, but not mistaken.
+// RFC 6946: a fragment header with offset 0 and no more is a whole packet.
 TEST_P(InnerTest, Case34AtomicFragmentIsAFragment) {
   EstablishFlow(kUdp, 1, 2);
-  EXPECT_THAT(Send(Ip6().Fragment6(0, false).Udp(1, 2).Payload("x")),
-              Dropped(RP_DROP_FRAGMENT));
+  record_.reason = RP_PUNT_FRAGMENT;
+  const Packet atomic = Ip6().Fragment6(0, false).Udp(1, 2).Payload("x");
+  EXPECT_THAT(Send(atomic), Punted(record_, atomic));
 }
 
 TEST_P(InnerTest, HeadersOfLayerFourThatAreCut) {

@@ -96,14 +96,19 @@ TEST_P(MtuTest, TooBigFromATenantIsTheTenantsPunt) {
   EXPECT_THAT(Uplink(FromPeer(tunnel_).Then(big)), Punted(record, big));
 }
 
-TEST_P(MtuTest, WithoutDontFragmentItIsDropped) {
+// RFC 4787 REQ-13 a: the controller cuts it.
+TEST_P(MtuTest, WithoutDontFragmentItIsToBeCut) {
   if (!v4()) return;
   Put(kUdp);
-  EXPECT_THAT(Uplink(FromLink()
+  const Packet big = Packet()
                          .Ip4(server_, pool_, {.fragment = 0})
                          .Udp(80, 40000)
-                         .Payload(Bytes(1449 - 28, 'a'))),
-              Dropped(RP_DROP_TOO_BIG_NO_DF));
+                         .Payload(Bytes(1449 - 28, 'a'));
+  rp_punt record = {};
+  record.reason = RP_PUNT_SPLIT;
+  record.slot = kUplink;
+  record.mtu = 1448;
+  EXPECT_THAT(Uplink(FromLink().Then(big)), Punted(record, big));
 }
 
 TEST_P(MtuTest, WithoutDontFragmentASmallOneIsForwarded) {

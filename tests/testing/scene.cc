@@ -29,8 +29,8 @@ rp_device Device(uint32_t role, uint32_t tunnel, uint32_t realm,
 
 void Reset(const Programs& programs) {
   programs.ClearFlows();
-  for (const char* map :
-       {"rp_peers4", "rp_peers6", "rp_grants", "rp_addresses", "rp_locals"})
+  for (const char* map : {"rp_peers4", "rp_peers6", "rp_grants", "rp_addresses",
+                          "rp_locals", "rp_prefixes", "rp_nat_open"})
     programs.Clear(map);
   for (uint32_t i = 0; i < kIndexesCleared; ++i) {
     programs.Put("rp_next_hops", i, rp_next_hop{});
