@@ -48,9 +48,12 @@ std::vector<BlockEvent> PortsOf(const std::vector<NatStatic>& mappings) {
 NatAllocator::NatAllocator(std::vector<NatPoolConfig> pools, const Clock& clock,
                            std::function<uint32_t(uint32_t bound)> random)
     : impl_(std::make_unique<Impl>(*this, clock, std::move(random))) {
-  for (NatPoolConfig& pool : pools)
-    impl_->pools.push_back(
-        std::make_unique<Pool>(std::move(pool), impl_->shared));
+  for (NatPoolConfig& config : pools) {
+    const std::unique_ptr<Pool>& pool = impl_->pools.emplace_back(
+        std::make_unique<Pool>(std::move(config), impl_->shared));
+    for (const NatPrefixConfig& prefix : pool->config().prefixes)
+      impl_->by_prefix.Add(prefix.outside, pool.get());
+  }
 }
 
 NatAllocator::~NatAllocator() = default;
@@ -193,13 +196,10 @@ bool NatAllocator::Excluded(std::string_view pool,
 }
 
 const NatPoolConfig* NatAllocator::PoolOf(const IpAddress& outside) const {
-  for (const std::unique_ptr<Pool>& pool : impl_->pools) {
-    const Pool& found = *pool;
-    if (found.FindExternal(outside) != nullptr) return &found.config();
-    for (const NatPrefixConfig& prefix : found.config().prefixes)
-      if (prefix.outside.Contains(outside)) return &found.config();
-  }
-  return nullptr;
+  for (const std::unique_ptr<Pool>& pool : impl_->pools)
+    if (pool->FindExternal(outside) != nullptr) return &pool->config();
+  const Pool* const* pool = impl_->by_prefix.Find(outside);
+  return pool == nullptr ? nullptr : &(*pool)->config();
 }
 
 void NatAllocator::UseStatic(std::vector<NatStatic> mappings) {
@@ -219,8 +219,8 @@ void NatAllocator::UseStatic(std::vector<NatStatic> mappings) {
   for (const BlockEvent& event : Without(ports[1], ports[0])) log(event);
 }
 
-void NatAllocator::UsePrefixes(std::vector<NatPrefix> prefixes) {
-  impl_->fixed.UsePrefixes(std::move(prefixes));
+void NatAllocator::UsePrefixes(const std::vector<NatPrefix>& prefixes) {
+  impl_->fixed.UsePrefixes(prefixes);
 }
 
 void NatAllocator::Logged(uint64_t up_to) { impl_->shared.durable = up_to; }

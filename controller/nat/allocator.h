@@ -75,7 +75,7 @@ class NatAllocator {
   // Replace all of them; after Restore(). Flows of those that are gone stay as
   // they are. The port of a static mapping is a block of the log.
   void UseStatic(std::vector<NatStatic> mappings);
-  void UsePrefixes(std::vector<NatPrefix> prefixes);
+  void UsePrefixes(const std::vector<NatPrefix>& prefixes);
 
   // Writes one record and returns its number, which grows; 0: cannot take it
   // now. Unset: nothing is logged, and blocks may be used at once.

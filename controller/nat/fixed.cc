@@ -79,13 +79,20 @@ std::optional<IpAddress> TranslatePrefix(const IpAddress& address,
 
 void FixedMappings::UseStatic(std::vector<NatStatic> mappings) {
   statics_ = std::move(mappings);
-  by_inside_.clear();
+  by_subscriber_.clear();
   by_outside_.clear();
   for (size_t i = 0; i < statics_.size(); ++i) {
-    const NatStatic& mapping = statics_[i];
-    by_inside_[{mapping.subscriber, mapping.protocol, mapping.inside_port}]
-        .push_back(i);
-    by_outside_[{mapping.protocol, mapping.outside}] = i;
+    by_subscriber_[statics_[i].subscriber].push_back(i);
+    by_outside_[{statics_[i].protocol, statics_[i].outside}] = i;
+  }
+}
+
+void FixedMappings::UsePrefixes(const std::vector<NatPrefix>& prefixes) {
+  prefixes_.clear();
+  by_outside_prefix_ = {};
+  for (const NatPrefix& prefix : prefixes) {
+    prefixes_[prefix.realm].push_back(prefix);
+    by_outside_prefix_.Add(prefix.outside, prefix);
   }
 }
 
@@ -93,10 +100,12 @@ const NatStatic* FixedMappings::FindStatic(std::string_view pool,
                                            const Subscriber& subscriber,
                                            uint8_t protocol,
                                            uint16_t inside_port) const {
-  const auto it = by_inside_.find({subscriber, protocol, inside_port});
-  if (it == by_inside_.end()) return nullptr;
+  const auto it = by_subscriber_.find(subscriber);
+  if (it == by_subscriber_.end()) return nullptr;
   for (const size_t i : it->second)
-    if (statics_[i].pool == pool) return &statics_[i];
+    if (statics_[i].protocol == protocol &&
+        statics_[i].inside_port == inside_port && statics_[i].pool == pool)
+      return &statics_[i];
   return nullptr;
 }
 
@@ -108,24 +117,20 @@ const NatStatic* FixedMappings::FindStatic(uint8_t protocol,
 
 const NatStatic* FixedMappings::FindStatic(std::string_view pool,
                                            const Subscriber& subscriber) const {
-  for (const NatStatic& mapping : statics_)
-    if (mapping.subscriber == subscriber && mapping.pool == pool)
-      return &mapping;
+  const auto it = by_subscriber_.find(subscriber);
+  if (it == by_subscriber_.end()) return nullptr;
+  for (const size_t i : it->second)
+    if (statics_[i].pool == pool) return &statics_[i];
   return nullptr;
 }
 
 const NatPrefix* FixedMappings::FindPrefix(std::string_view pool,
                                            const Subscriber& subscriber) const {
-  for (const NatPrefix& prefix : prefixes_)
-    if (prefix.realm == subscriber.realm &&
-        prefix.inside.Contains(subscriber.address) && prefix.pool == pool)
+  const auto it = prefixes_.find(subscriber.realm);
+  if (it == prefixes_.end()) return nullptr;
+  for (const NatPrefix& prefix : it->second)
+    if (prefix.inside.Contains(subscriber.address) && prefix.pool == pool)
       return &prefix;
-  return nullptr;
-}
-
-const NatPrefix* FixedMappings::FindPrefix(const IpAddress& outside) const {
-  for (const NatPrefix& prefix : prefixes_)
-    if (prefix.outside.Contains(outside)) return &prefix;
   return nullptr;
 }
 

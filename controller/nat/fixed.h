@@ -4,9 +4,9 @@
 #define RAMPART_CONTROLLER_NAT_FIXED_H_
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string_view>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -23,13 +23,32 @@ namespace rampart {
 std::optional<IpAddress> TranslatePrefix(const IpAddress& address,
                                          const Prefix& from, const Prefix& to);
 
+// Prefixes that do not overlap, found by an address in one of them.
+template <typename T>
+class DisjointPrefixes {
+ public:
+  void Add(const Prefix& prefix, T value) {
+    entries_.insert_or_assign(prefix.address(),
+                              std::pair(prefix, std::move(value)));
+  }
+  // Null: it is in none.
+  const T* Find(const IpAddress& address) const {
+    auto it = entries_.upper_bound(address);
+    if (it == entries_.begin()) return nullptr;
+    --it;
+    return it->second.first.Contains(address) ? &it->second.second : nullptr;
+  }
+
+ private:
+  std::map<IpAddress, std::pair<Prefix, T>> entries_;  // by first address
+};
+
 class FixedMappings {
  public:
-  // Inside endpoints are unique, and outside ones.
+  // Inside endpoints are unique in a pool, and outside ones.
   void UseStatic(std::vector<NatStatic> mappings);
-  void UsePrefixes(std::vector<NatPrefix> prefixes) {
-    prefixes_ = std::move(prefixes);
-  }
+  // Outside prefixes do not overlap.
+  void UsePrefixes(const std::vector<NatPrefix>& prefixes);
   const std::vector<NatStatic>& statics() const { return statics_; }
   bool empty() const { return statics_.empty() && prefixes_.empty(); }
 
@@ -38,20 +57,22 @@ class FixedMappings {
                               const Subscriber& subscriber, uint8_t protocol,
                               uint16_t inside_port) const;
   const NatStatic* FindStatic(uint8_t protocol, const Endpoint& outside) const;
-  // The external address of a subscriber's static mapping.
+  // Any of a subscriber's.
   const NatStatic* FindStatic(std::string_view pool,
                               const Subscriber& subscriber) const;
   const NatPrefix* FindPrefix(std::string_view pool,
                               const Subscriber& subscriber) const;
-  const NatPrefix* FindPrefix(const IpAddress& outside) const;
+  const NatPrefix* FindPrefix(const IpAddress& outside) const {
+    return by_outside_prefix_.Find(outside);
+  }
 
  private:
-  using InsideKey = std::tuple<Subscriber, uint8_t, uint16_t>;
-  using OutsideKey = std::pair<uint8_t, Endpoint>;
   std::vector<NatStatic> statics_;
-  absl::flat_hash_map<InsideKey, std::vector<size_t>> by_inside_;
-  absl::flat_hash_map<OutsideKey, size_t> by_outside_;
-  std::vector<NatPrefix> prefixes_;
+  // Indices of statics_.
+  absl::flat_hash_map<Subscriber, std::vector<size_t>> by_subscriber_;
+  absl::flat_hash_map<std::pair<uint8_t, Endpoint>, size_t> by_outside_;
+  absl::flat_hash_map<uint32_t, std::vector<NatPrefix>> prefixes_;  // by realm
+  DisjointPrefixes<NatPrefix> by_outside_prefix_;
 };
 
 }  // namespace rampart

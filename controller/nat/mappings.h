@@ -95,6 +95,7 @@ struct NatAllocator::Impl {
   NatShared shared;
   const std::function<void(uint8_t, const Endpoint&, bool)>& on_open;
   std::vector<std::unique_ptr<Pool>> pools;
+  DisjointPrefixes<const Pool*> by_prefix;  // outside ones
   FixedMappings fixed;
   PortMappings port_mappings;
   absl::flat_hash_map<AddressKey, AddressMapping> address_mappings;

@@ -46,8 +46,9 @@ Pool::Pool(NatPoolConfig config, NatShared& shared)
   }
   for (const NatStaticConfig& fixed : config_.static_mappings) {
     External* external = FindExternal(fixed.outside.address);
-    if (external != nullptr && InRange(fixed.outside.port))
-      external->kept += TakeBlock(*external, BlockOf(fixed.outside.port));
+    if (external == nullptr || !InRange(fixed.outside.port)) continue;
+    const uint32_t index = BlockOf(fixed.outside.port);
+    if (TakeBlock(*external, index)) external->kept.insert(index);
   }
 }
 
@@ -66,15 +67,8 @@ bool Pool::IsKept(const Endpoint& outside) const {
   const External* external = FindExternal(outside.address);
   if (external == nullptr) return true;
   if (outside.port == 0) return false;
-  if (!InRange(outside.port)) return true;
-  const uint32_t index = BlockOf(outside.port);
-  return std::any_of(config_.static_mappings.begin(),
-                     config_.static_mappings.end(),
-                     [&](const NatStaticConfig& fixed) {
-                       return fixed.outside.address == outside.address &&
-                              InRange(fixed.outside.port) &&
-                              BlockOf(fixed.outside.port) == index;
-                     });
+  return !InRange(outside.port) ||
+         external->kept.contains(BlockOf(outside.port));
 }
 
 Pool::Holder* Pool::Find(const Subscriber& subscriber) {
@@ -450,7 +444,7 @@ PoolUse Pool::Use() const {
   for (const External& external : externals_) {
     AddressUse address;
     address.address = external.address;
-    address.blocks = external.owners.size() - external.kept;
+    address.blocks = external.owners.size() - external.kept.size();
     address.used = external.used;
     address.resting = address.blocks - external.blocks.count() - external.used;
     address.mappings = external.mappings;

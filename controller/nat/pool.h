@@ -54,8 +54,8 @@ class Pool {
     IpAddress address;
     FreeSet blocks;               // for everybody; by position in the range
     std::vector<Holder*> owners;  // by block; null: none
-    uint32_t kept = 0;            // blocks with static mappings
-    uint32_t used = 0;            // blocks with a port in use
+    absl::flat_hash_set<uint32_t> kept;  // blocks with static mappings
+    uint32_t used = 0;                   // blocks with a port in use
     std::array<uint32_t, kPortSpaces> mappings = {};
   };
   // What a subscriber holds of the pool; it exists while it holds something.
