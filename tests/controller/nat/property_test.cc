@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The allocator against the oracle, over random operations.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <random>
 #include <set>
@@ -17,6 +19,7 @@ namespace rampart {
 namespace {
 
 using ::testing::Test;
+using ::testing::UnorderedElementsAreArray;
 using Request = NatAllocator::Request;
 
 // Random operations on a small, often full pool; after each, the answer is
@@ -25,11 +28,12 @@ class RandomOperations {
  public:
   RandomOperations(std::vector<NatPoolConfig> pools,
                    std::vector<IpAddress> inside, std::vector<IpAddress> remote,
-                   uint32_t seed)
+                   uint32_t seed, bool logged)
       : pools_(std::move(pools)),
         inside_(std::move(inside)),
         remote_(std::move(remote)),
         random_(seed),
+        logged_(logged),
         oracle_(pools_),
         nat_(Fresh()) {}
 
@@ -68,8 +72,35 @@ class RandomOperations {
   };
 
   std::unique_ptr<NatAllocator> Fresh() {
-    return std::make_unique<NatAllocator>(
+    auto nat = std::make_unique<NatAllocator>(
         pools_, clock_, [this](uint32_t bound) { return random_() % bound; });
+    if (logged_)
+      nat->log = [this](const BlockEvent& event) { return Log(event); };
+    return nat;
+  }
+
+  // What is on record is granted to one subscriber, and then released by it.
+  uint64_t Log(BlockEvent event) {
+    if (event.granted) {
+      for (const BlockEvent& other : open_)
+        EXPECT_TRUE(event.outside != other.outside ||
+                    event.pool != other.pool || event.last < other.first ||
+                    event.first > other.last);
+      open_.push_back(event);
+    } else {
+      event.granted = true;
+      EXPECT_EQ(std::erase(open_, event), 1u);
+    }
+    return ++records_;
+  }
+  // Waits for the record as a caller would.
+  NatGrant Durable(const std::function<NatGrant()>& ask) {
+    NatGrant grant = ask();
+    while (grant.verdict == NatVerdict::kLogging) {
+      nat_->Logged(records_);
+      grant = ask();
+    }
+    return grant;
   }
 
   Request RandomRequest() {
@@ -86,7 +117,7 @@ class RandomOperations {
   void Acquire() {
     const Request request = RandomRequest();
     const oracle::NatOracle::Answer answer = oracle_.Acquire(request);
-    const NatGrant got = nat_->Acquire(request);
+    const NatGrant got = Durable([&] { return nat_->Acquire(request); });
     ASSERT_EQ(got.verdict, answer.verdict);
     if (!got.ok()) {
       ++refusals_;
@@ -105,7 +136,8 @@ class RandomOperations {
     request.protocol = random_() % 2 ? kTcpProtocol : kUdpProtocol;
     request.remote = {};
     const oracle::NatOracle::Answer answer = oracle_.Acquire(request);
-    const NatGrant got = nat_->Open(request, std::nullopt);
+    const NatGrant got =
+        Durable([&] { return nat_->Open(request, std::nullopt); });
     ASSERT_EQ(got.verdict, answer.verdict);
     if (!got.ok()) return;
     ASSERT_TRUE(
@@ -159,8 +191,12 @@ class RandomOperations {
 
   // What the flow table and the log still know, in any order.
   void Restart() {
-    nat_ = Fresh();
+    nat_->ReleaseRested();
     std::vector<BlockEvent> blocks = oracle_.Blocks();
+    if (logged_) {
+      ASSERT_THAT(open_, UnorderedElementsAreArray(blocks));
+    }
+    nat_ = Fresh();
     std::shuffle(blocks.begin(), blocks.end(), random_);
     nat_->Restore(blocks);
     oracle_.Restarted();
@@ -187,6 +223,9 @@ class RandomOperations {
   std::vector<IpAddress> remote_;
   FakeClock clock_;
   std::mt19937 random_;
+  bool logged_;
+  std::vector<BlockEvent> open_;  // on record, and not released
+  uint64_t records_ = 0;
   oracle::NatOracle oracle_;
   std::unique_ptr<NatAllocator> nat_;
   std::vector<Held> held_;
@@ -207,11 +246,11 @@ class NatPropertyTest : public NatTest {
     return {independent, dependent};
   }
   // How often something was refused.
-  int Run(const std::vector<NatPoolConfig>& pools) {
+  int Run(const std::vector<NatPoolConfig>& pools, bool logged = false) {
     int refusals = 0;
     for (uint32_t seed = 1; seed <= 15; ++seed) {
       RandomOperations run(pools, {Inside(1), Inside(2), Inside(3)},
-                           {Remote(1), Remote(2)}, seed);
+                           {Remote(1), Remote(2)}, seed, logged);
       for (int i = 0; i < 2000 && !HasFatalFailure(); ++i) run.Step();
       run.ExpectSameSessions();
       refusals += run.refusals();
@@ -237,6 +276,13 @@ TEST_P(NatPropertyTest, QuotaAndRestAgreeWithTheOracle) {
     pool.rest = absl::Seconds(120);
   }
   EXPECT_GT(Run(pools), 100);
+}
+
+// RFC 6888 REQ-12: who had a port is told by the log, at any time.
+TEST_P(NatPropertyTest, TheLogAgreesWithTheOracle) {
+  std::vector<NatPoolConfig> pools = TwoPools();
+  for (NatPoolConfig& pool : pools) pool.rest = absl::Seconds(30);
+  EXPECT_GT(Run(pools, true), 100);
 }
 
 TEST_P(NatPropertyTest, ParityAndPreservationAgreeWithTheOracle) {
