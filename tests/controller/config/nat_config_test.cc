@@ -5,16 +5,21 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <fstream>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 
 namespace rampart {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 // The mistake begins on line 3.
 constexpr char kStart[] = "edge: a\ndevices: [{name: eth0, role: uplink}]\n";
@@ -156,6 +161,50 @@ TEST(NatConfigTest, ShortTimesAreWarnedAbout) {
           "applications may lose their connections",
           "f:6: timeouts: icmp 59s is below the 1m of RFC 5508 REQ-2; "
           "applications may lose their connections"));
+}
+
+// The first column of the README's table below `heading`.
+std::vector<std::string> KeysInReadme(const std::string& heading) {
+  std::ifstream file(std::string(RAMPART_SOURCE_DIR) +
+                     "/controller/nat/README.md");
+  std::vector<std::string> keys;
+  bool inside = false;
+  for (std::string line; std::getline(file, line);) {
+    if (line.rfind(heading, 0) == 0) inside = true;
+    if (inside && line.rfind("| `", 0) == 0)
+      keys.push_back(line.substr(3, line.find('`', 3) - 3));
+    else if (!keys.empty())
+      break;
+  }
+  return keys;
+}
+
+bool Contained(const std::vector<std::string>& keys, absl::string_view key) {
+  return std::find(keys.begin(), keys.end(), key) != keys.end();
+}
+
+// What the parser says about a map, "KEY" replaced.
+std::string About(std::string map, const std::string& key) {
+  map.replace(map.find("KEY"), 3, key);
+  return std::string(Parse(map).status().message());
+}
+
+TEST(NatConfigTest, TheReadmeListsTheKeys) {
+  const struct {
+    const char *heading, *map;
+  } cases[] = {{"Keys of a pool", "nat: {pools: [{KEY: {}}]}"},
+               {"Time-outs", "nat: {timeouts: {KEY: {}}}"}};
+  for (const auto& c : cases) {
+    const std::vector<std::string> keys = KeysInReadme(c.heading);
+    EXPECT_GE(keys.size(), 7u);
+    for (const std::string& key : keys)
+      EXPECT_THAT(About(c.map, key), Not(HasSubstr("unknown key"))) << key;
+    // As many of the others as a message shows.
+    std::string known = About(c.map, "zzzzzz");
+    known = known.substr(known.find("known are ") + 10);
+    for (const absl::string_view key : absl::StrSplit(known, ", "))
+      EXPECT_TRUE(key == "..." || Contained(keys, key)) << key;
+  }
 }
 
 struct Case {
