@@ -31,6 +31,14 @@ absl::StatusOr<Json> GetRoute(const Backend& backend, const Query& query);
 absl::StatusOr<Json> GetFlows(const Backend& backend, const Query& query);
 absl::StatusOr<Json> GetNatSessions(const Backend& backend, const Query& query);
 
+// Blocks and ports of each pool, how full it is, and when it will be.
+absl::StatusOr<Json> GetNatPools(const Backend& backend);
+// top: the subscribers with the most ports, 1 to 1000 (10).
+absl::StatusOr<Json> GetNatPorts(const Backend& backend, const Query& query);
+// address, port, time (RFC 3339; now): who had it. A time without a part of a
+// second is all of that second. Errors: NotFound if nobody had it.
+absl::StatusOr<Json> GetNatWhois(const Backend& backend, const Query& query);
+
 absl::StatusOr<Json> GetDrops(const Backend& backend, const Query& query);
 absl::StatusOr<Json> GetMaps(const Backend& backend);
 absl::StatusOr<Json> GetMap(const Backend& backend, std::string_view name,

@@ -31,6 +31,9 @@ constexpr ApiRoute kRoutes[] = {
     {"/v1/route", &GetRoute},
     {"/v1/flows", &GetFlows},
     {"/v1/nat/sessions", &GetNatSessions},
+    {"/v1/nat/pools", &Plain<GetNatPools>},
+    {"/v1/nat/ports", &GetNatPorts},
+    {"/v1/nat/whois", &GetNatWhois},
     {"/v1/drops", &GetDrops},
     {"/v1/maps", &Plain<GetMaps>},
 };

@@ -14,12 +14,14 @@ namespace rampart {
 namespace {
 
 // What keeps the edge from doing all it is configured for.
-Json Degradations(const Json& devices) {
+Json Degradations(const Json& devices, const Backend& backend) {
   Json list = Json::array();
   for (const Json& device : devices)
     if (device["state"] == "missing")
       list.push_back(absl::StrCat("device ", device["name"].get<std::string>(),
                                   " is not there"));
+  if (const BlockLog* log = backend.block_log(); log && !log->status().ok())
+    list.push_back(std::string(log->status().message()));
   return list;
 }
 
@@ -58,7 +60,7 @@ absl::StatusOr<Json> GetStatus(const Backend& backend) {
   document["punts"] = {{"total", statistics.punts},
                        {"pending", statistics.pending_packets}};
   document["drops"] = {{"packets", drops}};
-  document["degraded"] = Degradations(devices);
+  document["degraded"] = Degradations(devices, backend);
   document["devices"] = std::move(devices);
   return document;
 }

@@ -21,6 +21,8 @@ absl::StatusOr<Edge::Parts> Edge::OpenParts(const EdgeConfig& config,
   Parts parts;
   parts.clock = &Clock::Real();
   ASSIGN_OR_RETURN(parts.store, OpenStateStore(config.state));
+  ASSIGN_OR_RETURN(parts.block_log,
+                   BlockLog::Open({.path = BlockLogPath(config.state)}));
   ASSIGN_OR_RETURN(parts.data_plane,
                    DataPlane::Open({.edge = config.edge,
                                     .bpffs = bpffs,
@@ -118,6 +120,14 @@ absl::Status Edge::Reload() {
   RETURN_IF_ERROR(PutInForce(std::move(stored), /*strict=*/false));
   spdlog::info("key files read again; epoch {}", snapshot_->epoch());
   return absl::OkStatus();
+}
+
+std::string BlockLogPath(std::string_view store_url) {
+  constexpr std::string_view kScheme = "sqlite://";
+  constexpr std::string_view kSuffix = ".db";
+  std::string path(store_url.substr(kScheme.size()));
+  if (path.ends_with(kSuffix)) path.resize(path.size() - kSuffix.size());
+  return path + ".nat.db";
 }
 
 std::string PuntDeviceName(const std::string& edge) {

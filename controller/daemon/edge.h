@@ -22,6 +22,7 @@ class Edge final : public Backend {
   struct Parts {
     const Clock* clock = nullptr;
     std::unique_ptr<StateStore> store;
+    std::unique_ptr<BlockLog> block_log;
     std::unique_ptr<DataPlane> data_plane;
     std::unique_ptr<MapReader> maps;
     std::unique_ptr<Underlay> underlay;
@@ -51,6 +52,7 @@ class Edge final : public Backend {
     return devices_.attached();
   }
   const MapReader& maps() const override { return *parts_.maps; }
+  BlockLog* block_log() const override { return parts_.block_log.get(); }
   const Clock& clock() const override { return *parts_.clock; }
   absl::Time started() const override { return started_; }
   bool adopted() const override { return parts_.data_plane->adopted(); }
@@ -73,6 +75,9 @@ class Edge final : public Backend {
   const absl::Time started_;
   std::shared_ptr<const Snapshot> snapshot_;
 };
+
+// The file of the NAT log, beside the store: state.db has state.nat.db.
+std::string BlockLogPath(std::string_view store_url);
 
 // Name of the TAP that packets are re-injected through: at most 15 bytes, and
 // another one for every edge in a network namespace.

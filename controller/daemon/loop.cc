@@ -27,6 +27,9 @@ using boost::system::error_code;
 // Punts handled before other work gets its turn: about a millisecond.
 constexpr int kPuntBudget = 256;
 
+// How long the NAT log keeps blocks that were released.
+constexpr absl::Duration kLogKept = absl::Hours(400 * 24);
+
 // An error that comes back ten times a second is told once, and again when it
 // changes or every minute.
 class ErrorLog {
@@ -54,6 +57,7 @@ class Loop {
       : edge_(edge),
         punts_(io_, edge.data_plane().punt_fd()),
         netlink_(io_, edge.underlay().fd()),
+        log_(io_, edge.block_log()->fd()),
         tick_(io_),
         signals_(io_, SIGTERM, SIGINT, SIGHUP),
         errors_(edge.clock()) {}
@@ -61,6 +65,7 @@ class Loop {
     // The descriptors belong to the edge.
     punts_.release();
     netlink_.release();
+    log_.release();
   }
 
   absl::Status Run(const std::string& socket);
@@ -69,14 +74,18 @@ class Loop {
   void WaitForPunts();
   void HandlePunts();
   void WaitForNetlink();
+  void WaitForLog();
   void WaitForTick();
+  void PruneLog();
   void WaitForSignal();
 
   Edge& edge_;
   asio::io_context io_{1};
   asio::posix::stream_descriptor punts_;
   asio::posix::stream_descriptor netlink_;
+  asio::posix::stream_descriptor log_;
   asio::steady_timer tick_;
+  absl::Time pruned_ = absl::InfinitePast();
   asio::signal_set signals_;
   ErrorLog errors_;
 };
@@ -88,6 +97,7 @@ absl::Status Loop::Run(const std::string& socket) {
                         MakeApi(edge_)));
   WaitForPunts();
   WaitForNetlink();
+  WaitForLog();
   WaitForTick();
   WaitForSignal();
   spdlog::info("serving on {}", socket);
@@ -118,13 +128,30 @@ void Loop::WaitForNetlink() {
   });
 }
 
+void Loop::WaitForLog() {
+  log_.async_wait(log_.wait_read, [this](error_code error) {
+    if (error) return;
+    edge_.engine().OnLogged();
+    errors_.Tell(edge_.block_log()->status());
+    WaitForLog();
+  });
+}
+
 void Loop::WaitForTick() {
   tick_.expires_after(absl::ToChronoNanoseconds(kEngineTick));
   tick_.async_wait([this](error_code error) {
     if (error) return;
     errors_.Tell(edge_.engine().OnTick());
+    PruneLog();
     WaitForTick();
   });
+}
+
+void Loop::PruneLog() {
+  const absl::Time now = edge_.clock().Now();
+  if (now - pruned_ < absl::Hours(1)) return;
+  pruned_ = now;
+  edge_.block_log()->Prune(now - kLogKept);
 }
 
 void Loop::WaitForSignal() {

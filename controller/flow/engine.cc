@@ -13,6 +13,7 @@
 #include "controller/flow/expiry.h"
 #include "controller/flow/flows.h"
 #include "controller/flow/map_sync.h"
+#include "controller/flow/nat_log.h"
 #include "controller/flow/next_hops.h"
 #include "controller/flow/pending.h"
 #include "controller/flow/punt_share.h"
@@ -74,6 +75,8 @@ class EngineImpl final : public Engine {
       absl::FunctionRef<void(const NatSession&)> visit) const override {
     if (nat_) nat_->ForEach(visit);
   }
+  const NatAllocator* nat() const override { return nat_.get(); }
+  void OnLogged() override { nat_->Logged(deps_.block_log->Committed()); }
   Statistics statistics() const override;
 
  private:
@@ -116,6 +119,10 @@ absl::Status EngineImpl::Apply(std::shared_ptr<const Snapshot> snapshot) {
   if (first) {
     nat_ = std::make_unique<NatAllocator>(snapshot_->edge().pools, deps_.clock,
                                           deps_.random);
+    if (deps_.block_log != nullptr)
+      RETURN_IF_ERROR(ConnectLog(
+          *nat_, *deps_.block_log, deps_.clock,
+          [this](uint32_t realm) { return snapshot_->FindVnet(realm); }));
     flows_.UseNat(nat_.get(), snapshot_->edge().pools);
   }
   flows_.UseEpoch(snapshot_->epoch());

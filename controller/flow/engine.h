@@ -17,6 +17,7 @@
 #include "controller/dataplane/data_plane.h"
 #include "controller/flow/hooks.h"
 #include "controller/nat/allocator.h"
+#include "controller/nat/block_log.h"
 #include "controller/netlink/underlay.h"
 
 namespace rampart {
@@ -31,6 +32,7 @@ class Engine {
     FlowHooks& hooks;
     const Clock& clock;
     std::function<uint32_t(uint32_t bound)> random;  // uniform in [0, bound)
+    BlockLog* block_log = nullptr;  // null: blocks of ports are not logged
   };
 
   virtual ~Engine() = default;
@@ -48,6 +50,9 @@ class Engine {
   // Call every kEngineTick: a slice of the idle scan, retries of unresolved
   // next hops, the clock offset of profile mac.
   virtual absl::Status OnTick() = 0;
+
+  // Records of the block log are durable (call when its fd() is readable).
+  virtual void OnLogged() = 0;
 
   // The underlay changed (call from Underlay's listener).
   virtual void OnUnderlayChange() = 0;
@@ -73,6 +78,8 @@ class Engine {
       absl::FunctionRef<void(const FlowView&)> visit) const = 0;
   virtual void ForEachNatSession(
       absl::FunctionRef<void(const NatSession&)> visit) const = 0;
+  // Null before the first Apply().
+  virtual const NatAllocator* nat() const = 0;
 
   struct Statistics {
     uint64_t punts = 0;

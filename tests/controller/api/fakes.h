@@ -64,6 +64,7 @@ class FakeEngine : public Engine {
   }
   absl::StatusOr<int> ProcessPunts(int) override { return 0; }
   absl::Status OnTick() override { return absl::OkStatus(); }
+  void OnLogged() override {}
   void OnUnderlayChange() override {}
   void ForEachFlow(
       absl::FunctionRef<void(const FlowView&)> visit) const override {
@@ -73,6 +74,8 @@ class FakeEngine : public Engine {
       absl::FunctionRef<void(const NatSession&)> visit) const override {
     for (const NatSession& session : sessions) visit(session);
   }
+  const NatAllocator* nat() const override { return allocator; }
+  const NatAllocator* allocator = nullptr;
   Statistics statistics() const override {
     return {.punts = 7,
             .flows_started = 5,
@@ -107,6 +110,8 @@ class FakeBackend : public Backend {
   const Engine& engine() const override { return fake_engine; }
   std::vector<AttachedDevice> devices() const override { return attached; }
   const MapReader& maps() const override { return fake_maps; }
+  BlockLog* block_log() const override { return log; }
+  BlockLog* log = nullptr;
   const Clock& clock() const override { return clock_; }
   absl::Time started() const override { return absl::FromUnixSeconds(1000); }
   bool adopted() const override { return true; }

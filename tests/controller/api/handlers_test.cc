@@ -116,6 +116,8 @@ TEST_F(HandlersTest, EveryAnswerNamesItsSchema) {
                                           {"/v1/policies", "policies"},
                                           {"/v1/flows", "flows"},
                                           {"/v1/nat/sessions", "nat-sessions"},
+                                          {"/v1/nat/pools", "nat-pools"},
+                                          {"/v1/nat/ports", "nat-ports"},
                                           {"/v1/drops", "drops"},
                                           {"/v1/maps", "maps"},
                                           {"/v1/maps/rp_grants", "map"}})

@@ -199,6 +199,55 @@ TEST_F(RunTest, ErrorsOfTheServerBecomeExitCodes) {
   }
 }
 
+TEST_F(RunTest, NatPoolsTellHowFullTheyAre) {
+  On("/v1/nat/pools",
+     R"({"pools":[{"name":"default","blocks":126,"used":40,"resting":6,)"
+     R"("fill":0.3651,"full_in_s":7200.5,"subscribers":39,)"
+     R"("mappings":{"tcp":900,"udp":80,"icmp":7},"granted":5000,)"
+     R"("refused":{"quota":3,"no_block":1}},{"name":"idle","fill":0.0,)"
+     R"("full_in_s":null}]})");
+  EXPECT_EQ(Run("nat pool list").out,
+            "POOL     BLOCKS  USED  RESTING  FILL  FULL-IN  SUBSCRIBERS  TCP  "
+            "UDP  ICMP  REFUSED\n"
+            "default     126    40        6  36%   2h00m             39  900  "
+            " 80     7        4\n"
+            "idle          -     -        -  0%    -                  -    -  "
+            "  -     -        0\n");
+}
+
+TEST_F(RunTest, TheGreatestUsersOfPorts) {
+  On("/v1/nat/ports",
+     R"({"subscribers":[{"tenant":"acme","vnet":"main","inside":"10.1.0.5",)"
+     R"("pool":"default","outside":"203.0.113.1","blocks":2,"ports":600,)"
+     R"("mappings":{"tcp":590,"udp":10,"icmp":0}}]})");
+  EXPECT_EQ(Run("nat port top 3").out,
+            "VNET       INSIDE    POOL     OUTSIDE      BLOCKS  PORTS  TCP  "
+            "UDP  ICMP\n"
+            "acme/main  10.1.0.5  default  203.0.113.1       2    600  590  "
+            " 10     0\n");
+  EXPECT_EQ(LastTarget(), "/v1/nat/ports?top=3");
+  EXPECT_EQ(Run("nat port top 0").code, 2);
+}
+
+TEST_F(RunTest, WhoHadAnExternalPort) {
+  On("/v1/nat/whois",
+     R"({"owners":[{"tenant":"acme","vnet":"main","vni":1001,)"
+     R"("inside":"10.1.0.5","pool":"default","first_port":1024,)"
+     R"("last_port":1535,"granted":"2026-11-21T19:43:02+00:00",)"
+     R"("released":null}]})");
+  EXPECT_EQ(Run("nat whois 203.0.113.1 1100 2026-11-21T20:00:00Z").out,
+            "VNET        VNI  INSIDE    POOL     PORTS      GRANTED           "
+            "         RELEASED\n"
+            "acme/main  1001  10.1.0.5  default  1024-1535  "
+            "2026-11-21T19:43:02+00:00  -\n");
+  EXPECT_EQ(LastTarget(),
+            "/v1/nat/whois?address=203.0.113.1&port=1100&"
+            "time=2026-11-21T20%3A00%3A00Z");
+  Fail("/v1/nat/whois", absl::NotFoundError("nobody had port 7"));
+  EXPECT_EQ(Run("nat whois 203.0.113.1 7").code, 3);
+  EXPECT_EQ(Run("nat whois 203.0.113.1").code, 2);
+}
+
 TEST_F(RunTest, AnswersOfAnotherVersionDoNoHarm) {
   for (const char* answer :
        {"{}", R"({"tenants":[{}]})", R"({"tenants":[5,"x",null]})"}) {
@@ -211,11 +260,14 @@ TEST_F(RunTest, AnswersOfAnotherVersionDoNoHarm) {
   }
   for (const char* path :
        {"/v1/status", "/v1/devices", "/v1/flows", "/v1/nat/sessions",
-        "/v1/drops", "/v1/maps", "/v1/maps/x", "/v1/route", "/v1/tunnels"})
-    On(path, R"({"flows":[{}],"sessions":[{}],"tunnels":[{}]})");
+        "/v1/nat/pools", "/v1/nat/ports", "/v1/nat/whois", "/v1/drops",
+        "/v1/maps", "/v1/maps/x", "/v1/route", "/v1/tunnels"})
+    On(path, R"({"flows":[{}],"sessions":[{}],"tunnels":[{}],"pools":[{}],)"
+             R"("subscribers":[{}],"owners":[{}]})");
   for (const char* line :
-       {"status", "dev list", "flow list", "nat session list", "drop list",
-        "map list", "map dump x", "route get ::1", "tunnel list"})
+       {"status", "dev list", "flow list", "nat session list", "nat pool list",
+        "nat port top", "nat whois ::1 5", "drop list", "map list",
+        "map dump x", "route get ::1", "tunnel list"})
     EXPECT_EQ(Run(line).code, 0) << line;
 }
 
