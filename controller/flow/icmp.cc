@@ -20,6 +20,7 @@ constexpr size_t kIpv4ErrorMax = 576;
 constexpr size_t kIpv6ErrorMax = 1280;
 constexpr size_t kIcmpHeader = 8;
 constexpr size_t kTcpHeader = 20;
+constexpr size_t kUdpHeader = 8;
 // RFC 1812 section 4.3.2.5: errors have precedence 6.
 constexpr uint8_t kErrorTos = 0xc0;
 constexpr uint8_t kIcmp6Redirect = 137;
@@ -177,6 +178,23 @@ std::vector<uint8_t> BuildEchoReply(const Packet& packet) {
   icmp[0] = packet.is_v4() ? ICMP_ECHOREPLY : ICMP6_ECHO_REPLY;
   Store16(icmp + 2, 0);
   FinishChecksum(header, result, 2);
+  return result;
+}
+
+std::vector<uint8_t> BuildUdp(const Endpoint& source,
+                              const Endpoint& destination,
+                              absl::Span<const uint8_t> payload) {
+  const IpHeader header = {.source = source.address,
+                           .destination = destination.address,
+                           .protocol = IPPROTO_UDP};
+  std::vector<uint8_t> result = NewPacket(header, kUdpHeader + payload.size());
+  uint8_t* udp = result.data() + HeaderSize(header);
+  Store16(udp, source.port);
+  Store16(udp + 2, destination.port);
+  Store16(udp + 4, kUdpHeader + payload.size());
+  std::copy(payload.begin(), payload.end(), udp + kUdpHeader);
+  FinishChecksum(header, result, 6);
+  if (udp[6] == 0 && udp[7] == 0) Store16(udp + 6, 0xffff);  // RFC 768
   return result;
 }
 

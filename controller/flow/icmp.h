@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Packets that the edge itself sends inside a vnet: ICMP and ICMPv6 errors,
-// echo replies, TCP resets. Pure functions.
+// echo replies, UDP datagrams, TCP resets. Pure functions.
 #ifndef RAMPART_CONTROLLER_FLOW_ICMP_H_
 #define RAMPART_CONTROLLER_FLOW_ICMP_H_
 
@@ -28,6 +28,11 @@ std::vector<uint8_t> BuildIcmpError(IcmpError error, const Packet& packet,
 
 // The reply to `packet`, which is an echo request.
 std::vector<uint8_t> BuildEchoReply(const Packet& packet);
+
+// A datagram.
+std::vector<uint8_t> BuildUdp(const Endpoint& source,
+                              const Endpoint& destination,
+                              absl::Span<const uint8_t> payload);
 
 // The reset that answers a segment nobody takes (RFC 9293 section 3.10.7.1).
 // Empty if that is a reset itself.

@@ -10,16 +10,22 @@ namespace rampart {
 
 void Replies::SendIcmpError(IcmpError error, const rp_punt& punt,
                             const Packet& packet) {
-  Send(punt, packet,
+  Send(punt, packet.tuple.source.address,
        BuildIcmpError(error, packet, SourceOfErrors(punt, packet), punt.mtu));
 }
 
 void Replies::SendEchoReply(const rp_punt& punt, const Packet& packet) {
-  Send(punt, packet, BuildEchoReply(packet));
+  Send(punt, packet.tuple.source.address, BuildEchoReply(packet));
 }
 
 void Replies::SendTcpReset(const rp_punt& punt, const Packet& packet) {
-  Send(punt, packet, BuildTcpReset(packet));
+  Send(punt, packet.tuple.source.address, BuildTcpReset(packet));
+}
+
+void Replies::SendUdp(const rp_punt& punt, const Endpoint& source,
+                      const Endpoint& destination,
+                      absl::Span<const uint8_t> payload) {
+  Send(punt, destination.address, BuildUdp(source, destination, payload));
 }
 
 // Inside a vnet the router's address, or that of the interface it came through.
@@ -41,8 +47,7 @@ IpAddress Replies::SourceOfErrors(const rp_punt& punt,
 }
 
 absl::StatusOr<uint32_t> Replies::WayBack(const rp_punt& punt,
-                                          const Packet& packet) {
-  const IpAddress& sender = packet.tuple.source.address;
+                                          const IpAddress& sender) {
   if (punt.realm == RP_REALM_UNDERLAY)
     return deps_.next_hops.ToUnderlay(sender);
   const Tunnel* tunnel = snapshot_->FindTunnel(punt.tunnel).tunnel;
@@ -50,10 +55,10 @@ absl::StatusOr<uint32_t> Replies::WayBack(const rp_punt& punt,
   return deps_.next_hops.ToTunnel(*tunnel, punt.realm, sender, punt.peer);
 }
 
-void Replies::Send(const rp_punt& punt, const Packet& packet,
+void Replies::Send(const rp_punt& punt, const IpAddress& sender,
                    const std::vector<uint8_t>& reply) {
   if (reply.empty() || !limit_.Take(punt.realm, deps_.clock.Tick())) return;
-  const absl::StatusOr<uint32_t> next_hop = WayBack(punt, packet);
+  const absl::StatusOr<uint32_t> next_hop = WayBack(punt, sender);
   if (!next_hop.ok() || !deps_.next_hops.Usable(*next_hop)) return;
   deps_.next_hops.MarkUsed(*next_hop);
   // Like any reply of this kind, it may get lost.

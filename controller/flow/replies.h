@@ -36,12 +36,16 @@ class Replies {
                      const Packet& packet);
   void SendEchoReply(const rp_punt& punt, const Packet& packet);
   void SendTcpReset(const rp_punt& punt, const Packet& packet);
+  // The way back of whatever came as `punt` says. Both of one family.
+  void SendUdp(const rp_punt& punt, const Endpoint& source,
+               const Endpoint& destination, absl::Span<const uint8_t> payload);
 
  private:
-  // Back to the sender of `packet`, if the rate allows.
-  void Send(const rp_punt& punt, const Packet& packet,
+  // Back to the sender, if the rate allows.
+  void Send(const rp_punt& punt, const IpAddress& sender,
             const std::vector<uint8_t>& reply);
-  absl::StatusOr<uint32_t> WayBack(const rp_punt& punt, const Packet& packet);
+  absl::StatusOr<uint32_t> WayBack(const rp_punt& punt,
+                                   const IpAddress& sender);
   IpAddress SourceOfErrors(const rp_punt& punt, const Packet& packet) const;
 
   Dependencies deps_;

@@ -15,6 +15,7 @@
 #include "controller/pcp/mappings.h"
 #include "controller/pcp/message.h"
 #include "controller/pcp/nat_pmp.h"
+#include "maps/punt.h"
 
 namespace rampart {
 
@@ -27,6 +28,7 @@ struct PcpClient {
   // The pool on the subscriber's way to the Internet; empty: there is none, or
   // it is not for PCP.
   std::string pool;
+  rp_punt punt = {};  // how the request came, for the way back
 };
 
 // Does no I/O. A mapping is promised only when its record is durable, so an
