@@ -139,6 +139,11 @@ class Punter final : public DataPlane {
     return to_kernel ? behind_.Inject(realm, tunnel, packet) : absl::OkStatus();
   }
 
+  absl::Status InjectFragment(uint32_t, uint32_t, const rp_inject_fragment&,
+                              absl::Span<const uint8_t>) override {
+    return absl::UnimplementedError("no fragments here");
+  }
+
   bool adopted() const override { return false; }
   const Maps& maps() const override { return behind_.maps(); }
   absl::StatusOr<AttachedDevice> Attach(const DeviceConfig& device,

@@ -203,9 +203,32 @@ Row TenantRow(const uint32_t& key, const rp_tenant& value, uint32_t now) {
               {"punts", value.punts}};
 }
 
+Json Uses(uint32_t value) {
+  return Flags(value, {"tunnel", "nat", "prefix", "inside"});
+}
+
 Row AddressRow(const rp_address_key& key, const uint32_t& value, uint32_t) {
-  return Json{{"address", Mapped(key.addr)},
-              {"use", Flags(value, {"tunnel", "nat"})}};
+  return Json{{"address", Mapped(key.addr)}, {"use", Uses(value)}};
+}
+
+Row PrefixRow(const rp_prefix_key& key, const uint32_t& value, uint32_t) {
+  const IpAddress address = IpAddress::FromMapped(key.addr);
+  const int bits = static_cast<int>(key.bits) - (address.is_v4() ? 96 : 0);
+  return Json{{"prefix", Prefix(address, bits).ToString()},
+              {"use", Uses(value)}};
+}
+
+Row OpenRow(const rp_nat_open_key& key, const rp_nat_open& value, uint32_t) {
+  std::vector<uint32_t> ports;
+  for (uint32_t i = 0; i < RP_OPEN_PORTS; ++i)
+    if (value.ports[i / 64] >> i % 64 & 1)
+      ports.push_back(key.block * RP_OPEN_PORTS + i);
+  return Json{
+      {"address", Mapped(key.addr)}, {"protocol", key.proto}, {"ports", ports}};
+}
+
+Row IpIdRow(const uint32_t&, const uint64_t& value, uint32_t) {
+  return Json{{"last", value & 0xffff}};
 }
 
 Row LocalRow(const rp_local_key& key, const uint32_t&, uint32_t) {
@@ -277,6 +300,11 @@ constexpr MapType kMapTypes[] = {
     Type<uint32_t, rp_tenant, TenantRow>("rp_tenants", "u32", "rp_tenant"),
     Type<rp_address_key, uint32_t, AddressRow>("rp_addresses", "rp_address_key",
                                                "u32"),
+    Type<rp_prefix_key, uint32_t, PrefixRow>("rp_prefixes", "rp_prefix_key",
+                                             "u32"),
+    Type<rp_nat_open_key, rp_nat_open, OpenRow>(
+        "rp_nat_open", "rp_nat_open_key", "rp_nat_open"),
+    Type<uint32_t, uint64_t, IpIdRow>("rp_ip_ids", "u32", "u64"),
     Type<rp_local_key, uint32_t, LocalRow>("rp_locals", "rp_local_key", "u32"),
     Type<uint32_t, rp_device, DeviceRow>("rp_devices", "u32", "rp_device"),
     Type<uint32_t, rp_counter, SlowDropRow>("rp_slow_drops", "u32",

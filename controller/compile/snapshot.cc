@@ -250,4 +250,66 @@ std::vector<std::pair<rp_address_key, uint32_t>> Snapshot::Addresses() const {
   return result;
 }
 
+std::optional<uint32_t> Snapshot::VniOf(std::string_view tenant,
+                                        std::string_view vnet) const {
+  for (const auto& [vni, ref] : vnets_)
+    if (ref.tenant->name == tenant && ref.vnet->name == vnet) return vni;
+  return std::nullopt;
+}
+
+std::vector<NatStatic> Snapshot::NatStatics() const {
+  std::vector<NatStatic> result;
+  for (const NatPoolConfig& pool : edge_.pools)
+    for (const NatStaticConfig& mapping : pool.static_mappings)
+      if (const auto realm = VniOf(mapping.tenant, mapping.vnet))
+        result.push_back({.pool = pool.name,
+                          .subscriber = {*realm, mapping.inside.address},
+                          .protocol = mapping.protocol,
+                          .inside_port = mapping.inside.port,
+                          .outside = mapping.outside});
+  return result;
+}
+
+std::vector<NatPrefix> Snapshot::NatPrefixes() const {
+  std::vector<NatPrefix> result;
+  for (const NatPoolConfig& pool : edge_.pools)
+    for (const NatPrefixConfig& prefix : pool.prefixes)
+      if (const auto realm = VniOf(prefix.tenant, prefix.vnet))
+        result.push_back({.pool = pool.name,
+                          .realm = *realm,
+                          .inside = prefix.inside,
+                          .outside = prefix.outside});
+  return result;
+}
+
+std::vector<std::pair<rp_prefix_key, uint32_t>> Snapshot::Prefixes() const {
+  absl::flat_hash_map<Prefix, uint32_t> uses;
+  for (const NatPrefix& prefix : NatPrefixes())
+    uses[prefix.outside] |= RP_ADDRESS_NAT | RP_ADDRESS_PREFIX;
+  absl::flat_hash_set<std::string_view> excluding;  // pools
+  for (const NatPoolConfig& pool : edge_.pools)
+    if (!pool.exclude.empty()) excluding.insert(pool.name);
+  for (const Tenant& tenant : resources_.tenants) {
+    const auto is_excluding = [&](const Route& route, std::string_view vnet) {
+      return route.vnet == vnet && route.kind == Route::Kind::kInternet &&
+             excluding.contains(route.pool);
+    };
+    for (const Route& route : tenant.routes)
+      if (route.kind == Route::Kind::kTunnel &&
+          std::any_of(tenant.routes.begin(), tenant.routes.end(),
+                      [&](const Route& other) {
+                        return is_excluding(other, route.vnet);
+                      }))
+        uses[route.cidr] |= RP_ADDRESS_NAT | RP_ADDRESS_INSIDE;
+  }
+  std::vector<std::pair<rp_prefix_key, uint32_t>> result;
+  for (const auto& [prefix, use] : uses) {
+    rp_prefix_key key = {};
+    key.bits = prefix.length() + (prefix.address().is_v4() ? 96 : 0);
+    prefix.address().ToMapped(key.addr);
+    result.emplace_back(key, use);
+  }
+  return result;
+}
+
 }  // namespace rampart

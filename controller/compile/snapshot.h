@@ -17,6 +17,7 @@
 #include "controller/compile/prefix_table.h"
 #include "controller/config/edge_config.h"
 #include "controller/model/resources.h"
+#include "controller/nat/types.h"
 #include "maps/ramp.h"
 
 namespace rampart {
@@ -79,8 +80,19 @@ class Snapshot {
   std::vector<std::pair<rp_grant_key, rp_grant>> Grants() const;
   // Tunnel addresses and NAT pool addresses; value: enum rp_address_use.
   std::vector<std::pair<rp_address_key, uint32_t>> Addresses() const;
+  // What is translated one to one, and the networks behind tunnels of vnets
+  // whose pool leaves some destinations untranslated.
+  std::vector<std::pair<rp_prefix_key, uint32_t>> Prefixes() const;
+
+  // Of all pools, with the VNIs that their vnets have now; those of vnets that
+  // are not there are left out.
+  std::vector<NatStatic> NatStatics() const;
+  std::vector<NatPrefix> NatPrefixes() const;
 
  private:
+  std::optional<uint32_t> VniOf(std::string_view tenant,
+                                std::string_view vnet) const;
+
   EdgeConfig edge_;
   Resources resources_;
   uint32_t epoch_;

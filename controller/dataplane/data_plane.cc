@@ -67,6 +67,12 @@ absl::StatusOr<Maps> TypedMaps(const MapFds& fds, uint32_t capacity) {
                    (TypedMap<rp_grant_key, rp_grant>(fds, "rp_grants")));
   ASSIGN_OR_RETURN(auto addresses,
                    (TypedMap<rp_address_key, uint32_t>(fds, "rp_addresses")));
+  ASSIGN_OR_RETURN(auto prefixes,
+                   (TypedMap<rp_prefix_key, uint32_t>(fds, "rp_prefixes")));
+  ASSIGN_OR_RETURN(auto nat_open, (TypedMap<rp_nat_open_key, rp_nat_open>(
+                                      fds, "rp_nat_open")));
+  ASSIGN_OR_RETURN(auto ip_ids,
+                   SharedArray<uint64_t>::Of(fds.at("rp_ip_ids").get()));
   ASSIGN_OR_RETURN(auto locals,
                    (TypedMap<rp_local_key, uint32_t>(fds, "rp_locals")));
   ASSIGN_OR_RETURN(auto devices,
@@ -77,6 +83,7 @@ absl::StatusOr<Maps> TypedMaps(const MapFds& fds, uint32_t capacity) {
       std::move(grace_period), std::move(flows4),    std::move(flows6),
       std::move(config),       std::move(next_hops), std::move(peers4),
       std::move(peers6),       std::move(grants),    std::move(addresses),
+      std::move(prefixes),     std::move(nat_open),  std::move(ip_ids),
       std::move(locals),       std::move(devices),   std::move(slow_drops)};
 }
 
@@ -106,11 +113,17 @@ class KernelDataPlane final : public DataPlane {
   }
   absl::Status Inject(uint32_t realm, uint32_t tunnel,
                       absl::Span<const uint8_t> packet) override {
-    return Write(RP_INJECT_REALM, realm, tunnel, packet);
+    return Write(RP_INJECT_REALM, realm, tunnel, nullptr, packet);
+  }
+  absl::Status InjectFragment(uint32_t realm, uint32_t tunnel,
+                              const rp_inject_fragment& of,
+                              absl::Span<const uint8_t> packet) override {
+    return Write(RP_INJECT_FRAGMENT, realm, tunnel, &of, packet);
   }
   absl::Status Send(uint32_t next_hop,
                     absl::Span<const uint8_t> packet) override {
-    return Write(RP_INJECT_NEXT_HOP, next_hop, RP_TUNNEL_UNDERLAY, packet);
+    return Write(RP_INJECT_NEXT_HOP, next_hop, RP_TUNNEL_UNDERLAY, nullptr,
+                 packet);
   }
   absl::StatusOr<std::vector<DeviceCounters>> ReadCounters() const override {
     return slots_.ReadCounters();
@@ -125,6 +138,7 @@ class KernelDataPlane final : public DataPlane {
   absl::Status AttachTap(uint32_t slot, Tap tap);
   absl::Status AddSockets(uint32_t slot, const std::string& device, int queues);
   absl::Status Write(uint16_t verb, uint32_t argument, uint32_t tunnel,
+                     const rp_inject_fragment* fragment,
                      absl::Span<const uint8_t> packet) const;
 
   Pins pins_;
@@ -265,6 +279,7 @@ absl::Status KernelDataPlane::AttachTap(uint32_t slot, Tap tap) {
 
 absl::Status KernelDataPlane::Write(uint16_t verb, uint32_t argument,
                                     uint32_t tunnel,
+                                    const rp_inject_fragment* fragment,
                                     absl::Span<const uint8_t> packet) const {
   if (!tap_) return absl::FailedPreconditionError("punt path: not open");
   rp_inject header = {};
@@ -274,7 +289,7 @@ absl::Status KernelDataPlane::Write(uint16_t verb, uint32_t argument,
   tunnel = htonl(tunnel);
   std::memcpy(header.argument, &argument, sizeof(argument));
   std::memcpy(header.tunnel, &tunnel, sizeof(tunnel));
-  return tap_->Write(header, packet);
+  return tap_->Write(header, fragment, packet);
 }
 
 }  // namespace

@@ -28,18 +28,21 @@ namespace rampart {
 
 // Every map of the data plane; names as in the kernel, in bpffs and in xdpctl.
 struct Maps {
-  std::unique_ptr<GracePeriod> grace_period;  // of the flow tables
-  std::unique_ptr<FlowTable4> flows4;         // rp_flows4 and its tags, notes
-  std::unique_ptr<FlowTable6> flows6;         // the same for IPv6
-  Map<uint32_t, rp_config> config;            // rp_config
-  Map<uint32_t, rp_next_hop> next_hops;       // rp_next_hops
-  Map<rp_peer4_key, rp_peer> peers4;          // rp_peers4
-  Map<rp_peer6_key, rp_peer> peers6;          // rp_peers6
-  Map<rp_grant_key, rp_grant> grants;         // rp_grants
-  Map<rp_address_key, uint32_t> addresses;    // rp_addresses
-  Map<rp_local_key, uint32_t> locals;         // rp_locals
-  Map<uint32_t, rp_device> devices;           // rp_devices
-  Map<uint32_t, rp_counter> slow_drops;       // rp_slow_drops
+  std::unique_ptr<GracePeriod> grace_period;   // of the flow tables
+  std::unique_ptr<FlowTable4> flows4;          // rp_flows4 and its tags, notes
+  std::unique_ptr<FlowTable6> flows6;          // the same for IPv6
+  Map<uint32_t, rp_config> config;             // rp_config
+  Map<uint32_t, rp_next_hop> next_hops;        // rp_next_hops
+  Map<rp_peer4_key, rp_peer> peers4;           // rp_peers4
+  Map<rp_peer6_key, rp_peer> peers6;           // rp_peers6
+  Map<rp_grant_key, rp_grant> grants;          // rp_grants
+  Map<rp_address_key, uint32_t> addresses;     // rp_addresses
+  Map<rp_prefix_key, uint32_t> prefixes;       // rp_prefixes
+  Map<rp_nat_open_key, rp_nat_open> nat_open;  // rp_nat_open
+  SharedArray<uint64_t> ip_ids;                // rp_ip_ids
+  Map<rp_local_key, uint32_t> locals;          // rp_locals
+  Map<uint32_t, rp_device> devices;            // rp_devices
+  Map<uint32_t, rp_counter> slow_drops;        // rp_slow_drops
 };
 
 // What `mode: auto` chose.
@@ -108,6 +111,10 @@ class DataPlane {
   // Takes an IP packet on in `realm` as if it had come through `tunnel`.
   virtual absl::Status Inject(uint32_t realm, uint32_t tunnel,
                               absl::Span<const uint8_t> packet) = 0;
+  // The same for one fragment of a datagram whose others follow or went before.
+  virtual absl::Status InjectFragment(uint32_t realm, uint32_t tunnel,
+                                      const rp_inject_fragment& of,
+                                      absl::Span<const uint8_t> packet) = 0;
   // Sends an IP packet through a next hop, as it is.
   virtual absl::Status Send(uint32_t next_hop,
                             absl::Span<const uint8_t> packet) = 0;

@@ -76,7 +76,7 @@ absl::Status Tap::BringUp() const {
   return absl::OkStatus();
 }
 
-absl::Status Tap::Write(rp_inject header,
+absl::Status Tap::Write(rp_inject header, const rp_inject_fragment* fragment,
                         absl::Span<const uint8_t> packet) const {
   const int version = packet.empty() ? 0 : packet[0] >> 4;
   if (version != 4 && version != 6) {
@@ -87,9 +87,11 @@ absl::Status Tap::Write(rp_inject header,
   header.ethertype = htons(version == 4 ? ETH_P_IP : ETH_P_IPV6);
   const iovec parts[] = {
       {&header, sizeof(header)},
+      {const_cast<rp_inject_fragment*>(fragment),
+       fragment == nullptr ? 0 : sizeof(*fragment)},
       {const_cast<uint8_t*>(packet.data()), packet.size()},
   };
-  if (writev(fd_.get(), parts, 2) >= 0) return absl::OkStatus();
+  if (writev(fd_.get(), parts, 3) >= 0) return absl::OkStatus();
   if (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM) {
     return absl::ResourceExhaustedError(
         absl::StrCat("tap ", name_, ": ", std::strerror(errno)));

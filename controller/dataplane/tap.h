@@ -25,10 +25,11 @@ class Tap {
   const std::string& name() const { return name_; }
   uint32_t ifindex() const { return ifindex_; }
 
-  // Writes one frame: header and IP packet. Fills header.ethertype. Errors:
-  // InvalidArgument if it is not an IP packet, ResourceExhausted if the kernel
-  // takes no more now.
-  absl::Status Write(rp_inject header, absl::Span<const uint8_t> packet) const;
+  // Writes one frame: header, what stands beside a fragment if it is one, and
+  // the IP packet. Fills header.ethertype. Errors: InvalidArgument if it is not
+  // an IP packet, ResourceExhausted if the kernel takes no more now.
+  absl::Status Write(rp_inject header, const rp_inject_fragment* fragment,
+                     absl::Span<const uint8_t> packet) const;
 
  private:
   Tap() = default;

@@ -15,32 +15,23 @@ namespace {
 
 constexpr absl::Duration kPendingMax = absl::Seconds(3);
 
-rp_outcome ReasonOf(NatVerdict verdict) {
-  switch (verdict) {
-    case NatVerdict::kGranted:
-      return RP_FORWARDED;
-    case NatVerdict::kNoPool:
-    case NatVerdict::kNoFamily:
-      return RP_DROP_NAT_NO_ADDRESS;
-    case NatVerdict::kQuota:
-      return RP_DROP_NAT_QUOTA;
-    case NatVerdict::kRate:
-      return RP_DROP_NAT_RATE;
-    case NatVerdict::kNoBlock:
-    case NatVerdict::kRemoteTaken:
-      return RP_DROP_NAT_EXHAUSTED;
-    case NatVerdict::kLogging:
-    case NatVerdict::kNoLog:
-      return RP_DROP_NAT_LOG;
-  }
-  RP_CHECK(false);
-}
+using PartsOf = std::vector<std::vector<uint8_t>>;
 
 }  // namespace
 
-void Admission::Use(const Snapshot* snapshot, NatAllocator* nat) {
+Admission::Admission(const Dependencies& dependencies)
+    : deps_(dependencies),
+      reassembly_(Reassembly::Limits(), deps_.clock,
+                  [this](rp_outcome reason, size_t length) {
+                    deps_.drops.Count(reason, length);
+                  }),
+      parts_(deps_.data_plane, static_cast<uint32_t>(deps_.hash_seed)) {}
+
+void Admission::Use(const Snapshot* snapshot, NatAllocator* nat,
+                    PortControl* port_control) {
   snapshot_ = snapshot;
   nat_ = nat;
+  port_control_ = port_control;
 }
 
 absl::Status Admission::OnPunts(absl::Span<const DataPlane::Punt> punts) {
@@ -67,6 +58,8 @@ absl::Status Admission::OnPunts(absl::Span<const DataPlane::Punt> punts) {
   status.Update(InstallDecided<FlowV4>());
   status.Update(InstallDecided<FlowV6>());
   deps_.flows.ReleasePorts();
+  datagrams_.clear();
+  first_parts_.clear();
   return status;
 }
 
@@ -84,6 +77,11 @@ absl::Status Admission::OnPunt(const Arrival& arrival) {
     case RP_PUNT_TOO_BIG:
       Tell(arrival, RP_DROP_TOO_BIG, IcmpError::kPacketTooBig);
       return absl::OkStatus();
+    case RP_PUNT_SPLIT:
+      Split(arrival);
+      return absl::OkStatus();
+    case RP_PUNT_FRAGMENT:
+      return OnFragment(arrival);
     default:
       Drop(arrival, RP_DROP_INJECT);
       return absl::OkStatus();
@@ -102,11 +100,7 @@ void Admission::Tell(const Arrival& arrival, rp_outcome reason,
 
 template <typename F>
 absl::Status Admission::OnMiss(const Arrival& arrival) {
-  if (arrival.punt.realm == RP_REALM_UNDERLAY) {
-    Drop(arrival, RP_DROP_NAT_NO_MAPPING);
-    return absl::OkStatus();
-  }
-  if (arrival.packet.fragment) {
+  if (arrival.packet.fragment && arrival.parts == nullptr) {
     Drop(arrival, RP_DROP_FRAGMENT);
     return absl::OkStatus();
   }
@@ -132,9 +126,14 @@ absl::Status Admission::OnMiss(const Arrival& arrival) {
 template <typename F>
 absl::Status Admission::Decide(const Arrival& arrival,
                                const std::string* allowed_by) {
+  if (arrival.punt.realm == RP_REALM_UNDERLAY) return DecideInbound<F>(arrival);
   if (const Refusal refusal = CheckSource(arrival))
     return Refuse<F>(arrival, refusal);
   if (IsForRouter(arrival)) {
+    if (port_control_ != nullptr && PortControl::IsFor(arrival.packet)) {
+      port_control_->OnPacket(arrival.punt, arrival.packet);
+      return absl::OkStatus();
+    }
     if (!arrival.packet.IsEchoRequest())
       return Refuse<F>(arrival, {RP_DROP_NO_ROUTE});
     deps_.replies.SendEchoReply(arrival.punt, arrival.packet);
@@ -218,7 +217,7 @@ Admission::Refusal Admission::AskHooks(const Arrival& arrival,
     case Decision::Action::kAllow:
       return {};
     case Decision::Action::kReject:
-      return {.reason = decision.reason, .tell = true};
+      return {.reason = decision.reason, .tell = IcmpError::kAdminProhibited};
     case Decision::Action::kDeny:
       break;
   }
@@ -229,50 +228,62 @@ template <typename F>
 absl::Status Admission::Admit(const Arrival& arrival,
                               const Snapshot::RouteRef& route,
                               const std::string& rule) {
+  const bool to_internet = route.route->kind == Route::Kind::kInternet;
+  const Endpoint& destination = arrival.tuple().destination;
+  if (to_internet && nat_->PoolOf(destination.address) != nullptr)
+    return AdmitHairpin<F>(arrival, route, rule);
   absl::StatusOr<FlowPlan> plan = Plan(arrival, route);
   if (!plan.ok()) return Refuse<F>(arrival, {RP_DROP_NEXT_HOP_DOWN});
-  for (const uint32_t next_hop : plan->next_hop) {
+  if (!Resolved(arrival, *plan, rule)) return absl::OkStatus();
+  Flows::NatHolds holds;
+  if (to_internet && !nat_->Excluded(route.route->pool, destination.address)) {
+    const NatVerdict verdict = Hold(RequestOf(arrival, route), holds);
+    if (verdict != NatVerdict::kGranted)
+      return RefuseMapping<F>(arrival, verdict, rule);
+    plan->source = holds[0].outside;
+    plan->snat = true;
+  }
+  Admitted<F>(arrival, *plan, rule, std::move(holds));
+  return absl::OkStatus();
+}
+
+template <typename F>
+void Admission::Admitted(const Arrival& arrival, const FlowPlan& plan,
+                         const std::string& rule, Flows::NatHolds holds) {
+  decided<F>().push_back(
+      {arrival, CompileFlow<F>(plan), rule, std::move(holds)});
+  if (plan.snat)
+    deps_.flows.PrefetchTags<F>(decided<F>().back().pair.key[kReverse]);
+}
+
+bool Admission::Resolved(const Arrival& arrival, const FlowPlan& plan,
+                         const std::string& rule) {
+  for (const uint32_t next_hop : plan.next_hop) {
     deps_.next_hops.MarkUsed(next_hop);
     if (!deps_.next_hops.Usable(next_hop)) {
       Wait(arrival, next_hop, rule);
-      return absl::OkStatus();
+      return false;
     }
   }
-  if (route.route->kind != Route::Kind::kInternet) {
-    decided<F>().push_back({arrival, CompileFlow<F>(*plan), rule});
-    return absl::OkStatus();
-  }
-  const NatAllocator::Request request = {
-      .pool = route.route->pool,
-      .subscriber = {plan->tuple.realm, plan->tuple.source.address},
-      .protocol = plan->tuple.protocol,
-      .inside_port = plan->tuple.source.port,
-      .remote = plan->tuple.destination};
-  const NatGrant grant = nat_->Acquire(request);
-  if (!grant.ok()) {
-    // These two pass by themselves.
-    const bool remember = grant.verdict != NatVerdict::kRate &&
-                          grant.verdict != NatVerdict::kLogging;
-    return Refuse<F>(arrival, {ReasonOf(grant.verdict), remember});
-  }
-  plan->source = grant.outside;
-  plan->snat = true;
-  decided<F>().push_back(
-      {arrival, CompileFlow<F>(*plan), rule, request, grant.outside});
-  deps_.flows.PrefetchTags<F>(decided<F>().back().pair.key[kReverse]);
-  return absl::OkStatus();
+  return true;
+}
+
+uint64_t Admission::HashOf(const FlowTuple& tuple) const {
+  return absl::Hash<std::pair<uint64_t, FlowTuple>>()({deps_.hash_seed, tuple});
+}
+
+FlowPlan Admission::BeginPlan(const FlowTuple& tuple) const {
+  return {.tuple = tuple,
+          .source = tuple.source,
+          .now = deps_.clock.Tick(),
+          .entropy = static_cast<uint16_t>(HashOf(tuple) & RP_FLOW_ENTROPY)};
 }
 
 absl::StatusOr<FlowPlan> Admission::Plan(const Arrival& arrival,
                                          const Snapshot::RouteRef& route) {
   const rp_punt& punt = arrival.punt;
   const FlowTuple& tuple = arrival.tuple();
-  const uint64_t hash =
-      absl::Hash<std::pair<uint64_t, FlowTuple>>()({deps_.hash_seed, tuple});
-  FlowPlan plan = {.tuple = tuple,
-                   .source = tuple.source,
-                   .now = deps_.clock.Tick(),
-                   .entropy = static_cast<uint16_t>(hash & RP_FLOW_ENTROPY)};
+  FlowPlan plan = BeginPlan(tuple);
   NextHops& next_hops = deps_.next_hops;
   plan.on_ramp[kForward] = punt.tunnel;
   ASSIGN_OR_RETURN(plan.next_hop[kReverse],
@@ -289,7 +300,7 @@ absl::StatusOr<FlowPlan> Admission::Plan(const Arrival& arrival,
     ASSIGN_OR_RETURN(
         plan.next_hop[kForward],
         next_hops.ToTunnel(*route.tunnel, punt.realm, tuple.destination.address,
-                           static_cast<uint32_t>(hash >> 32)));
+                           static_cast<uint32_t>(HashOf(tuple) >> 32)));
   }
   return plan;
 }
@@ -299,13 +310,13 @@ absl::Status Admission::InstallDecided() {
   for (const Decided<F>& flow : decided<F>())
     deps_.flows.PrefetchSlots<F>(flow.pair);
   absl::Status status;
-  for (const Decided<F>& flow : decided<F>()) status.Update(Install<F>(flow));
+  for (Decided<F>& flow : decided<F>()) status.Update(Install<F>(flow));
   decided<F>().clear();
   return status;
 }
 
 template <typename F>
-absl::Status Admission::Install(const Decided<F>& decided) {
+absl::Status Admission::Install(Decided<F>& decided) {
   const Arrival& arrival = decided.arrival;
   const absl::StatusOr<rp_outcome> outcome =
       Write(decided.pair, decided.rule, arrival.packet.IsSyn());
@@ -313,7 +324,7 @@ absl::Status Admission::Install(const Decided<F>& decided) {
     Inject(arrival);
     return absl::OkStatus();
   }
-  if (decided.request) nat_->Release(*decided.request, decided.outside);
+  Release(decided.holds);
   if (!outcome.ok()) return outcome.status();
   if (*outcome == RP_PUNTED)
     Rejoin(arrival);
@@ -349,32 +360,44 @@ void Admission::Wait(const Arrival& arrival, uint32_t next_hop,
   Pending::Waiting waiting = {
       .punt = arrival.punt,
       .packet = {arrival.packet.bytes.begin(), arrival.packet.bytes.end()},
+      .parts = arrival.parts != nullptr ? *arrival.parts : PartsOf(),
       .tuple = arrival.tuple(),
       .rule = rule,
+      .next_hop = next_hop,
       .epoch = snapshot_->epoch(),
       .since = deps_.clock.Tick()};
-  if (!pending_.IsWaitedFor(next_hop)) deps_.next_hops.Probe(next_hop);
-  if (!pending_.Add(next_hop, std::move(waiting)))
-    Drop(arrival, RP_DROP_PENDING_FULL);
+  if (next_hop != Pending::kRecord && !pending_.IsWaitedFor(next_hop))
+    deps_.next_hops.Probe(next_hop);
+  if (!pending_.Add(std::move(waiting))) Drop(arrival, RP_DROP_PENDING_FULL);
 }
 
-absl::Status Admission::ServePending() {
+absl::Status Admission::OnTick() {
+  reassembly_.Expire();
+  return ServePending();
+}
+
+absl::Status Admission::ServePending(bool recorded) {
   if (pending_.size() == 0) return absl::OkStatus();
   for (const Pending::Waiting& waiting :
        pending_.TakeReady([&](uint32_t next_hop) {
+         if (next_hop == Pending::kRecord) return recorded;
          deps_.next_hops.MarkUsed(next_hop);
          return deps_.next_hops.Usable(next_hop);
        })) {
     const std::optional<Packet> packet =
         ParsePacket(waiting.punt.realm, waiting.packet);
     RP_CHECK(packet.has_value());
-    const Arrival arrival = ArrivalOf(waiting.punt, *packet);
+    Arrival arrival = ArrivalOf(waiting.punt, *packet);
+    if (!waiting.parts.empty()) arrival.parts = &waiting.parts;
     RETURN_IF_ERROR(packet->is_v4() ? Resume<FlowV4>(arrival, waiting)
                                     : Resume<FlowV6>(arrival, waiting));
   }
   for (const Pending::Waiting& waiting :
        pending_.TakeExpired(deps_.clock.Tick(), ToTicks(kPendingMax)))
-    deps_.drops.Count(RP_DROP_NEXT_HOP_DOWN, waiting.packet.size());
+    deps_.drops.Count(waiting.next_hop == Pending::kRecord
+                          ? RP_DROP_NAT_LOG
+                          : RP_DROP_NEXT_HOP_DOWN,
+                      waiting.packet.size());
   return absl::OkStatus();
 }
 
@@ -404,11 +427,11 @@ absl::Status Admission::Refuse(const Arrival& arrival, const Refusal& refusal) {
   }
   Drop(arrival, refusal.reason);
   if (!refusal.tell) return absl::OkStatus();
-  if (arrival.tuple().protocol == IPPROTO_TCP)
+  if (*refusal.tell == IcmpError::kAdminProhibited &&
+      arrival.tuple().protocol == IPPROTO_TCP)
     deps_.replies.SendTcpReset(arrival.punt, arrival.packet);
   else
-    deps_.replies.SendIcmpError(IcmpError::kAdminProhibited, arrival.punt,
-                                arrival.packet);
+    deps_.replies.SendIcmpError(*refusal.tell, arrival.punt, arrival.packet);
   return absl::OkStatus();
 }
 
@@ -435,10 +458,14 @@ absl::StatusOr<rp_outcome> Admission::Remember(const Arrival& arrival,
 }
 
 void Admission::Drop(const Arrival& arrival, rp_outcome reason) {
-  deps_.drops.Count(reason, arrival.packet.bytes.size());
+  if (arrival.parts == nullptr)
+    return deps_.drops.Count(reason, arrival.packet.bytes.size());
+  for (const std::vector<uint8_t>& part : *arrival.parts)
+    deps_.drops.Count(reason, part.size());
 }
 
 void Admission::Inject(const Arrival& arrival) {
+  if (arrival.parts != nullptr) return InjectParts(arrival);
   if (!deps_.data_plane
            .Inject(arrival.punt.realm, arrival.punt.tunnel,
                    arrival.packet.bytes)

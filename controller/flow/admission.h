@@ -4,6 +4,7 @@
 #define RAMPART_CONTROLLER_FLOW_ADMISSION_H_
 
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <string>
 #include <tuple>
@@ -20,7 +21,10 @@
 #include "controller/flow/hooks.h"
 #include "controller/flow/next_hops.h"
 #include "controller/flow/packet.h"
+#include "controller/flow/parts.h"
 #include "controller/flow/pending.h"
+#include "controller/flow/port_control.h"
+#include "controller/flow/reassembly.h"
 #include "controller/flow/replies.h"
 #include "controller/flow/slow_drops.h"
 #include "controller/nat/allocator.h"
@@ -39,17 +43,22 @@ class Admission {
     SlowDrops& drops;
     uint64_t hash_seed;
   };
-  explicit Admission(const Dependencies& dependencies) : deps_(dependencies) {}
+  explicit Admission(const Dependencies& dependencies);
 
-  void Use(const Snapshot* snapshot, NatAllocator* nat);
+  // port_control: null if requests for mappings are not answered.
+  void Use(const Snapshot* snapshot, NatAllocator* nat,
+           PortControl* port_control);
 
   // Punted packets. All are decided about before the first flow is written, so
   // that memory has time to come. Errors are the kernel's and concern the whole
   // controller; whatever is wrong with a packet is counted.
   absl::Status OnPunts(absl::Span<const DataPlane::Punt> punts);
   // Lets go the packets whose next hop is resolved now, and drops those that
-  // have waited too long.
-  absl::Status ServePending();
+  // have waited too long. recorded: so is what waits for the log of ports.
+  absl::Status ServePending(bool recorded = false);
+
+  // Once a tick of the engine: gives up what has waited too long.
+  absl::Status OnTick();
 
   size_t pending() const { return pending_.size(); }
 
@@ -59,6 +68,8 @@ class Admission {
     const Packet& packet;
     Snapshot::TunnelRef on_ramp;  // null members: gone
     Snapshot::VnetRef vnet;
+    // All fragments of a complete datagram, of which `packet` is the first.
+    const std::vector<std::vector<uint8_t>>* parts = nullptr;
     const FlowTuple& tuple() const { return packet.tuple; }
   };
   Arrival ArrivalOf(const rp_punt& punt, const Packet& packet) const {
@@ -71,18 +82,30 @@ class Admission {
     Arrival arrival;
     FlowPair<F> pair;
     std::string rule;
-    std::optional<NatAllocator::Request> request;  // the NAT port's
-    Endpoint outside;
+    Flows::NatHolds holds = {};
   };
   // Why a packet does not go on; false if it does.
   struct Refusal {
     rp_outcome reason = RP_FORWARDED;
     bool remember = true;  // for all packets of the tuple
-    bool tell = false;     // the sender
+    // The sender is told; of TCP, kAdminProhibited by a reset.
+    std::optional<IcmpError> tell = std::nullopt;
     explicit operator bool() const { return reason != RP_FORWARDED; }
   };
 
+  // Who packets from outside are for.
+  struct Inside {
+    Subscriber subscriber;
+    Endpoint endpoint;
+    std::string_view pool;
+    const Tunnel* tunnel = nullptr;
+    std::string rule;  // that lets the flow in
+  };
+
   absl::Status OnPunt(const Arrival& arrival);
+  absl::Status OnFragment(const Arrival& arrival);
+  // Cuts a packet that is too big.
+  void Split(const Arrival& arrival);
   // The sender is told why its packet cannot go on.
   void Tell(const Arrival& arrival, rp_outcome reason, IcmpError error);
   template <typename F>
@@ -96,6 +119,38 @@ class Admission {
   Refusal AskHooks(const Arrival& arrival, const Snapshot::RouteRef& route,
                    std::string& rule);
   bool IsForRouter(const Arrival& arrival) const;
+
+  // From outside, to a NAT address.
+  template <typename F>
+  absl::Status DecideInbound(const Arrival& arrival);
+  // Whether the pool's filtering, the routes and the hooks let `remote` in.
+  Refusal FindInside(uint8_t protocol, const Endpoint& outside,
+                     const Endpoint& remote, Inside& inside);
+  bool HoldInside(uint8_t protocol, const Inside& inside,
+                  const Endpoint& outside, const Endpoint& remote,
+                  Flows::NatHolds& holds);
+  // From a vnet to a NAT address, and so to another host behind one (RFC 4787
+  // REQ-9).
+  template <typename F>
+  absl::Status AdmitHairpin(const Arrival& arrival,
+                            const Snapshot::RouteRef& route,
+                            const std::string& rule);
+  NatVerdict Hold(const NatAllocator::Request& request, Flows::NatHolds& holds);
+  void Release(Flows::NatHolds& holds);
+  static NatAllocator::Request RequestOf(const Arrival& arrival,
+                                         const Snapshot::RouteRef& route);
+  template <typename F>
+  void Admitted(const Arrival& arrival, const FlowPlan& plan,
+                const std::string& rule, Flows::NatHolds holds);
+  template <typename F>
+  absl::Status RefuseMapping(const Arrival& arrival, NatVerdict verdict,
+                             const std::string& rule);
+  // False if one of the plan's next hops is not resolved: the packet waits.
+  bool Resolved(const Arrival& arrival, const FlowPlan& plan,
+                const std::string& rule);
+  uint64_t HashOf(const FlowTuple& tuple) const;
+  // What is the same for all plans.
+  FlowPlan BeginPlan(const FlowTuple& tuple) const;
 
   template <typename F>
   absl::Status Admit(const Arrival& arrival, const Snapshot::RouteRef& route,
@@ -111,7 +166,7 @@ class Admission {
   template <typename F>
   absl::Status InstallDecided();
   template <typename F>
-  absl::Status Install(const Decided<F>& decided);
+  absl::Status Install(Decided<F>& decided);
   // Writes the pair, over entries that are over if need be. RP_FORWARDED if
   // it is written, RP_PUNTED if this tuple is a live flow's already.
   template <typename F>
@@ -128,6 +183,7 @@ class Admission {
   absl::StatusOr<rp_outcome> Remember(const Arrival& arrival,
                                       rp_outcome reason);
   void Drop(const Arrival& arrival, rp_outcome reason);
+  void InjectParts(const Arrival& arrival);
   void Inject(const Arrival& arrival);
   // The same for a packet of a flow that exists already.
   void Rejoin(const Arrival& arrival);
@@ -135,9 +191,14 @@ class Admission {
   Dependencies deps_;
   const Snapshot* snapshot_ = nullptr;
   NatAllocator* nat_ = nullptr;
+  PortControl* port_control_ = nullptr;
   Pending pending_;
+  Reassembly reassembly_;
+  Parts parts_;
   // Of the punts in hand.
   std::vector<Packet> packets_;
+  std::deque<Reassembly::Datagram> datagrams_;  // complete, and
+  std::deque<Packet> first_parts_;              // the first of each
   std::tuple<std::vector<Decided<FlowV4>>, std::vector<Decided<FlowV6>>>
       decided_;
 };

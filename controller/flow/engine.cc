@@ -15,7 +15,9 @@
 #include "controller/flow/map_sync.h"
 #include "controller/flow/nat_log.h"
 #include "controller/flow/next_hops.h"
+#include "controller/flow/open_ports.h"
 #include "controller/flow/pending.h"
+#include "controller/flow/port_control.h"
 #include "controller/flow/punt_share.h"
 #include "controller/flow/replies.h"
 #include "controller/flow/slow_drops.h"
@@ -52,6 +54,7 @@ class EngineImpl final : public Engine {
  public:
   explicit EngineImpl(const Dependencies& d)
       : deps_(d),
+        open_ports_(d.data_plane.maps().nat_open),
         flows_(d.data_plane.maps(), d.hooks, d.clock),
         next_hops_(d.underlay, d.data_plane),
         drops_(d.data_plane.maps().slow_drops),
@@ -76,10 +79,17 @@ class EngineImpl final : public Engine {
     if (nat_) nat_->ForEach(visit);
   }
   const NatAllocator* nat() const override { return nat_.get(); }
-  void OnLogged() override { nat_->Logged(deps_.block_log->Committed()); }
+  void OnLogged() override {
+    const uint64_t durable = deps_.block_log->Committed();
+    nat_->Logged(durable);
+    port_control_->Logged(durable);
+    background_.Update(admission_.ServePending(/*recorded=*/true));
+  }
   Statistics statistics() const override;
 
  private:
+  // Once: what of NAT does not change while this runs.
+  absl::Status MakeNat();
   absl::Status SyncRamps();
   absl::Status SyncLocals();
   absl::Status WriteConfig();
@@ -94,11 +104,13 @@ class EngineImpl final : public Engine {
 
   Dependencies deps_;
   std::shared_ptr<const Snapshot> snapshot_;
+  OpenPorts open_ports_;
   std::unique_ptr<NatAllocator> nat_;
   Flows flows_;
   NextHops next_hops_;
   SlowDrops drops_;
   Replies replies_;
+  std::unique_ptr<PortControl> port_control_;  // null without a log
   Admission admission_;
   Sweep sweep_;
   rp_config config_ = {};
@@ -116,32 +128,47 @@ absl::Status EngineImpl::Apply(std::shared_ptr<const Snapshot> snapshot) {
   // What still points into the old one is told about the new one below.
   const std::shared_ptr<const Snapshot> old = std::move(snapshot_);
   snapshot_ = std::move(snapshot);
-  if (first) {
-    nat_ = std::make_unique<NatAllocator>(snapshot_->edge().pools, deps_.clock,
-                                          deps_.random);
-    if (deps_.block_log != nullptr)
-      RETURN_IF_ERROR(ConnectLog(
-          *nat_, *deps_.block_log, deps_.clock,
-          [this](uint32_t realm) { return snapshot_->FindVnet(realm); }));
-    flows_.UseNat(nat_.get(), snapshot_->edge().pools);
+  if (first) RETURN_IF_ERROR(MakeNat());
+  nat_->UseStatic(snapshot_->NatStatics());
+  nat_->UsePrefixes(snapshot_->NatPrefixes());
+  if (port_control_) {
+    if (first) RETURN_IF_ERROR(port_control_->Restore());
+    port_control_->Use(snapshot_.get());
   }
   flows_.UseEpoch(snapshot_->epoch());
   next_hops_.Use(snapshot_.get());
   replies_.Use(snapshot_.get());
-  admission_.Use(snapshot_.get(), nat_.get());
+  admission_.Use(snapshot_.get(), nat_.get(), port_control_.get());
   sweep_.Use(snapshot_.get());
   if (first) {
     flows_.Adopt<FlowV4>();
     flows_.Adopt<FlowV6>();
+    RETURN_IF_ERROR(open_ports_.Sync());
   }
   RETURN_IF_ERROR(WriteConfig());
   RETURN_IF_ERROR(SyncRamps());
   return ResolveAll();
 }
 
+absl::Status EngineImpl::MakeNat() {
+  nat_ = std::make_unique<NatAllocator>(snapshot_->edge().pools, deps_.clock,
+                                        deps_.random);
+  nat_->on_open = [this](uint8_t protocol, const Endpoint& outside, bool open) {
+    open_ports_.Set(protocol, outside, open);
+  };
+  flows_.UseNat(nat_.get());
+  if (deps_.block_log == nullptr) return absl::OkStatus();
+  port_control_ = std::make_unique<PortControl>(PortControl::Dependencies{
+      *nat_, *deps_.block_log, deps_.clock, replies_});
+  return ConnectLog(
+      *nat_, *deps_.block_log, deps_.clock,
+      [this](uint32_t realm) { return snapshot_->FindVnet(realm); });
+}
+
 absl::Status EngineImpl::SyncRamps() {
   const Maps& maps = deps_.data_plane.maps();
   RETURN_IF_ERROR(SyncMap(maps.addresses, snapshot_->Addresses()));
+  RETURN_IF_ERROR(SyncMap(maps.prefixes, snapshot_->Prefixes()));
   RETURN_IF_ERROR(SyncMap(maps.grants, snapshot_->Grants()));
   RETURN_IF_ERROR(SyncMap(maps.peers4, snapshot_->Peers4()));
   RETURN_IF_ERROR(SyncMap(maps.peers6, snapshot_->Peers6()));
@@ -243,8 +270,11 @@ absl::Status EngineImpl::OnTick() {
     RETURN_IF_ERROR(ResolveAll());
   else
     RETURN_IF_ERROR(next_hops_.ResolveDown());
-  RETURN_IF_ERROR(admission_.ServePending());
+  RETURN_IF_ERROR(admission_.OnTick());
   RETURN_IF_ERROR(sweep_.Run());
+  nat_->ReleaseRested();
+  if (port_control_) port_control_->OnTick();
+  RETURN_IF_ERROR(open_ports_.TakeError());
   flows_.Reclaim();
   return drops_.Flush();
 }

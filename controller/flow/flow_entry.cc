@@ -59,13 +59,20 @@ typename F::Value Rewrite(const typename F::Key& key, const FlowTuple& to) {
   return value;
 }
 
+// A question to a name server, whose answer ends it (RFC 4787 REQ-5 a).
+bool IsBrief(const FlowTuple& tuple) {
+  constexpr uint16_t kDomain = 53;
+  return tuple.protocol == IPPROTO_UDP && tuple.destination.port == kDomain;
+}
+
 void SetState(const FlowPlan& plan, Direction direction, rp_flow_kind kind,
               rp_flow& flow) {
   flow.last_seen = plan.now;
   flow.next_hop = static_cast<uint16_t>(plan.next_hop[direction]);
   flow.on_ramp = plan.on_ramp[direction];
   flow.marks = static_cast<uint16_t>(kind << RP_FLOW_KIND_SHIFT |
-                                     (plan.entropy & RP_FLOW_ENTROPY));
+                                     (plan.entropy & RP_FLOW_ENTROPY) |
+                                     (IsBrief(plan.tuple) ? RP_FLOW_BRIEF : 0));
 }
 
 }  // namespace
@@ -114,8 +121,9 @@ typename F::Key ReverseKey(const typename F::Key& key,
 
 template <typename F>
 FlowPair<F> CompileFlow(const FlowPlan& plan) {
-  const FlowTuple rewritten = {plan.reverse_realm, plan.source,
-                               plan.tuple.destination, plan.tuple.protocol};
+  const FlowTuple rewritten = {
+      plan.reverse_realm, plan.source,
+      plan.destination.value_or(plan.tuple.destination), plan.tuple.protocol};
   FlowPair<F> pair;
   pair.key[kForward] = KeyOf<F>(plan.tuple);
   pair.key[kReverse] = KeyOf<F>(Swapped(rewritten, plan.reverse_realm));

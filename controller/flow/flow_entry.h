@@ -5,6 +5,7 @@
 #define RAMPART_CONTROLLER_FLOW_FLOW_ENTRY_H_
 
 #include <cstdint>
+#include <optional>
 
 #include "controller/dataplane/flow_table.h"
 #include "controller/flow/hooks.h"
@@ -28,8 +29,9 @@ enum Direction { kForward, kReverse };
 
 struct FlowPlan {
   FlowTuple tuple;
-  Endpoint source = {};  // after the rewrite; tuple.source if there is no NAT
-  bool snat = false;     // a NAT port is held
+  Endpoint source = {};  // after the rewrite; tuple.source if it stays
+  std::optional<Endpoint> destination = {};  // likewise; none: it stays
+  bool snat = false;     // NAT mappings are held, see Flows::NatHoldsOf()
   uint32_t now = 0;      // ticks
   uint16_t entropy = 0;  // RP_FLOW_ENTROPY of the outer source port
   // By direction: where it leaves, and the tunnel it must come on through.

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "controller/base/status.h"
+#include "maps/realm.h"
 
 namespace rampart {
 namespace {
@@ -25,12 +26,6 @@ uint32_t LiveFlow<F>::Idle(uint32_t now) const {
   return std::min(forward, IdleTicks(now, value[kReverse].flow.last_seen));
 }
 
-void Flows::UseNat(NatAllocator* nat, const std::vector<NatPoolConfig>& pools) {
-  nat_ = nat;
-  for (const NatPoolConfig& pool : pools)
-    for (const IpAddress& address : pool.addresses) pools_[address] = pool.name;
-}
-
 void Flows::UseTimeouts(const Timeouts& timeouts) {
   std::copy(std::begin(timeouts), std::end(timeouts), timeouts_);
 }
@@ -45,6 +40,12 @@ template <typename F>
 bool Flows::Knows(const typename F::Key& key) const {
   const auto slot = family<F>().table.Find(key);
   return slot && IsForward(family<F>().table.At(*slot).flow);
+}
+
+template <typename F>
+uint32_t Flows::NextHopOf(const typename F::Key& key) const {
+  const auto slot = family<F>().table.Find(key);
+  return slot ? family<F>().table.At(*slot).flow.next_hop : 0;
 }
 
 template <typename F>
@@ -110,18 +111,30 @@ bool Flows::IsExpired(const LiveFlow<F>& flow, uint32_t slack) const {
 }
 
 template <typename F>
-std::optional<NatAllocator::Request> Flows::NatRequestOf(
-    const typename F::Key& key, const typename F::Value& value) const {
-  const FlowTuple inside = TupleOf<F>(key);
-  const Endpoint outside = RewrittenTuple<F>(key, value).source;
-  const auto pool = pools_.find(outside.address);
-  if (pool == pools_.end()) return std::nullopt;
-  return NatAllocator::Request{
-      .pool = pool->second,
-      .subscriber = {inside.realm, inside.source.address},
-      .protocol = inside.protocol,
-      .inside_port = inside.source.port,
-      .remote = inside.destination};
+Flows::NatHolds Flows::NatHoldsOf(const typename F::Key& key,
+                                  const typename F::Value& value) const {
+  const FlowTuple from = TupleOf<F>(key);
+  const FlowTuple to = RewrittenTuple<F>(key, value);
+  NatHolds holds;
+  const auto add = [&](uint32_t realm, const Endpoint& inside,
+                       const Endpoint& outside, const Endpoint& remote) {
+    const NatPoolConfig* pool = nat_->PoolOf(outside.address);
+    if (pool == nullptr) return false;
+    holds.push_back({{.pool = pool->name,
+                      .subscriber = {realm, inside.address},
+                      .protocol = from.protocol,
+                      .inside_port = inside.port,
+                      .remote = remote},
+                     outside});
+    return true;
+  };
+  if (from.realm != RP_REALM_UNDERLAY &&
+      !add(from.realm, from.source, to.source, from.destination))
+    return {};
+  if (!(from.destination == to.destination) &&
+      !add(to.realm, to.destination, from.destination, to.source))
+    return {};
+  return holds;
 }
 
 // The forward entry goes first: a reverse entry alone is known for what it is.
@@ -153,20 +166,18 @@ template <typename F>
 void Flows::End(const LiveFlow<F>& flow, FlowEndReason reason) {
   Remove(flow);
   if (KindOf(flow.value[kForward].flow) == RP_FLOW_FORWARD_NAT) {
-    const auto request =
-        NatRequestOf<F>(flow.key[kForward], flow.value[kForward]);
-    RP_CHECK(request.has_value());
-    releases_.emplace_back(
-        *request,
-        RewrittenTuple<F>(flow.key[kForward], flow.value[kForward]).source);
+    const NatHolds holds =
+        NatHoldsOf<F>(flow.key[kForward], flow.value[kForward]);
+    RP_CHECK(!holds.empty());
+    releases_.insert(releases_.end(), holds.begin(), holds.end());
     if (reason != FlowEndReason::kReplaced) ReleasePorts();
   }
   TellEnd(flow, reason);
 }
 
 void Flows::ReleasePorts() {
-  for (const auto& [request, outside] : releases_)
-    nat_->Release(request, outside);
+  for (const NatHold& hold : releases_)
+    nat_->Release(hold.request, hold.outside);
   releases_.clear();
 }
 
@@ -197,11 +208,15 @@ absl::StatusOr<bool> Flows::MakeRoom(const typename F::Key& key, bool refusals,
 }
 
 template <typename F>
-absl::Status Flows::AdoptPort(const typename F::Key& key,
-                              const typename F::Value& value) {
-  const auto request = NatRequestOf<F>(key, value);
-  if (!request) return absl::NotFoundError("flow: its address is in no pool");
-  return nat_->Adopt(*request, RewrittenTuple<F>(key, value).source);
+bool Flows::AdoptHolds(const typename F::Key& key,
+                       const typename F::Value& value) {
+  const NatHolds holds = NatHoldsOf<F>(key, value);
+  for (size_t i = 0; i < holds.size(); ++i) {
+    if (nat_->Adopt(holds[i].request, holds[i].outside).ok()) continue;
+    while (i-- > 0) nat_->Release(holds[i].request, holds[i].outside);
+    return false;
+  }
+  return !holds.empty();
 }
 
 template <typename F>
@@ -217,8 +232,7 @@ void Flows::Adopt() {
     } else if (kind == RP_FLOW_REVERSE) {
       if (!Knows<F>(ReverseKey<F>(key, value))) flows.table.Remove(slot);
     } else if (!flows.table.Find(ReverseKey<F>(key, value)) ||
-               (kind == RP_FLOW_FORWARD_NAT &&
-                !AdoptPort<F>(key, value).ok())) {
+               (kind == RP_FLOW_FORWARD_NAT && !AdoptHolds<F>(key, value))) {
       const LiveFlow<F> flow = Read<F>(slot);
       Remove(flow);
       TellEnd(flow, FlowEndReason::kRemoved);
@@ -231,6 +245,7 @@ void Flows::Adopt() {
 #define RP_INSTANTIATE(F)                                                      \
   template struct LiveFlow<F>;                                                 \
   template bool Flows::Knows<F>(const F::Key&) const;                          \
+  template uint32_t Flows::NextHopOf<F>(const F::Key&) const;                  \
   template bool Flows::IsFresh<F>(const F::Key&) const;                        \
   template absl::Status Flows::Install(const FlowPair<F>&,                     \
                                        const std::string&);                    \
@@ -241,8 +256,8 @@ void Flows::Adopt() {
   template void Flows::End(const LiveFlow<F>&, FlowEndReason);                 \
   template absl::StatusOr<bool> Flows::MakeRoom<F>(const F::Key&, bool, bool); \
   template void Flows::Adopt<F>();                                             \
-  template std::optional<NatAllocator::Request> Flows::NatRequestOf<F>(        \
-      const F::Key&, const F::Value&) const
+  template Flows::NatHolds Flows::NatHoldsOf<F>(const F::Key&,                 \
+                                                const F::Value&) const
 RP_INSTANTIATE(FlowV4);
 RP_INSTANTIATE(FlowV6);
 #undef RP_INSTANTIATE

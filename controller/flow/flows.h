@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/inlined_vector.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "controller/base/clock.h"
@@ -45,7 +46,7 @@ class Flows {
       : hooks_(hooks), clock_(clock), families_(*maps.flows4, *maps.flows6) {}
 
   // Once, before all below. nat outlives this.
-  void UseNat(NatAllocator* nat, const std::vector<NatPoolConfig>& pools);
+  void UseNat(NatAllocator* nat) { nat_ = nat; }
   void UseTimeouts(const Timeouts& timeouts);
   // The configuration that what follows is decided by.
   void UseEpoch(uint32_t epoch) { epoch_ = epoch; }
@@ -60,6 +61,9 @@ class Flows {
   // Whether this forward key is a flow's.
   template <typename F>
   bool Knows(const typename F::Key& key) const;
+  // Index; 0 if there is no such flow.
+  template <typename F>
+  uint32_t NextHopOf(const typename F::Key& key) const;
   // Whether it was made so recently that it cannot have expired.
   template <typename F>
   bool IsFresh(const typename F::Key& key) const;
@@ -122,11 +126,18 @@ class Flows {
   template <typename F>
   void Adopt();
 
-  // How the NAT port of a flow is named to the allocator; nothing if its
-  // address is in no pool.
+  // What a flow with RP_FLOW_FORWARD_NAT holds: the mapping of its source, if
+  // the rewrite changes that; that of the host behind its destination, if it
+  // changes that one (begun from outside); both (between two hosts behind NAT).
+  // Empty if an address is in no pool any more.
+  struct NatHold {
+    NatAllocator::Request request;
+    Endpoint outside;
+  };
+  using NatHolds = absl::InlinedVector<NatHold, 1>;
   template <typename F>
-  std::optional<NatAllocator::Request> NatRequestOf(
-      const typename F::Key& key, const typename F::Value& value) const;
+  NatHolds NatHoldsOf(const typename F::Key& key,
+                      const typename F::Value& value) const;
 
   uint64_t size() const {
     return family<FlowV4>().size() + family<FlowV6>().size();
@@ -157,9 +168,9 @@ class Flows {
   const OneFamily<F>& family() const {
     return std::get<OneFamily<F>>(families_);
   }
+  // False, and nothing is held, if one of them cannot be had.
   template <typename F>
-  absl::Status AdoptPort(const typename F::Key& key,
-                         const typename F::Value& value);
+  bool AdoptHolds(const typename F::Key& key, const typename F::Value& value);
   template <typename F>
   void Remove(const LiveFlow<F>& flow);
   template <typename F>
@@ -171,8 +182,7 @@ class Flows {
   const Clock& clock_;
   std::tuple<OneFamily<FlowV4>, OneFamily<FlowV6>> families_;
   NatAllocator* nat_ = nullptr;
-  absl::flat_hash_map<IpAddress, std::string> pools_;  // by address
-  std::vector<std::pair<NatAllocator::Request, Endpoint>> releases_;
+  std::vector<NatHold> releases_;
   Timeouts timeouts_ = {};
   uint32_t epoch_ = 0;
   absl::flat_hash_map<std::string, uint32_t> rule_ids_;

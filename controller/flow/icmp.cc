@@ -133,6 +133,9 @@ TypeCode TypeOf(IcmpError error, bool v4) {
     case IcmpError::kPacketTooBig:
       return v4 ? TypeCode{ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED}
                 : TypeCode{ICMP6_PACKET_TOO_BIG, 0};
+    case IcmpError::kHostUnreachable:
+      return v4 ? TypeCode{ICMP_DEST_UNREACH, ICMP_HOST_UNREACH}
+                : TypeCode{ICMP6_DST_UNREACH, ICMP6_DST_UNREACH_ADDR};
     case IcmpError::kAdminProhibited:
       break;
   }

@@ -16,6 +16,7 @@ enum class IcmpError {
   kTimeExceeded,     // 11/0, ICMPv6 3/0
   kPacketTooBig,     // 3/4 with the MTU (RFC 1191), ICMPv6 2/0
   kAdminProhibited,  // 3/13, ICMPv6 1/1
+  kHostUnreachable,  // 3/1, ICMPv6 1/3
 };
 
 // The error about `packet`, from `source` (of the packet's family) to the

@@ -57,6 +57,7 @@ bool SkipExtensions(Packet& packet, uint8_t next) {
     const uint8_t* header = &packet.bytes[packet.l4];
     size_t length = 8;
     if (next == IPPROTO_FRAGMENT) {
+      packet.fragment_header = packet.l4;
       const uint16_t offset = Load16(packet.bytes, packet.l4 + 2);
       packet.fragment |= (offset & 0xfff9) != 0;
       packet.first &= (offset & 0xfff8) == 0;

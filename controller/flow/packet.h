@@ -27,6 +27,7 @@ struct Packet {
   uint8_t icmp_type = 0;  // ICMP, ICMPv6
   bool fragment = false;  // more follow, or not the first
   bool first = true;      // holds the start of its datagram
+  std::optional<size_t> fragment_header;  // IPv6: its offset, if there is one
 
   bool is_v4() const { return tuple.source.address.is_v4(); }
   bool IsEchoRequest() const;

@@ -12,11 +12,11 @@ const Pending::Flow* Pending::Find(const FlowTuple& tuple) const {
   return flow == flows_.end() ? nullptr : &flow->second;
 }
 
-bool Pending::Add(uint32_t next_hop, Waiting waiting) {
+bool Pending::Add(Waiting waiting) {
   if (size_ >= kTotal) return false;
-  std::deque<Waiting>& queue = queues_[next_hop];
-  if (queue.size() >= kPerNextHop) return false;
-  ++flows_.try_emplace(waiting.tuple, Flow{next_hop, 0, waiting.rule})
+  std::deque<Waiting>& queue = queues_[waiting.next_hop];
+  if (waiting.next_hop != kRecord && queue.size() >= kPerNextHop) return false;
+  ++flows_.try_emplace(waiting.tuple, Flow{waiting.next_hop, 0, waiting.rule})
         .first->second.packets;
   queue.push_back(std::move(waiting));
   ++size_;

@@ -22,13 +22,18 @@ class Pending {
   struct Waiting {
     rp_punt punt = {};
     std::vector<uint8_t> packet;
+    std::vector<std::vector<uint8_t>> parts;  // if it is the first fragment
     FlowTuple tuple;
     std::string rule;
-    uint32_t epoch = 0;  // configuration that allowed it
-    uint32_t since = 0;  // tick
+    uint32_t next_hop = 0;  // that it waits for
+    uint32_t epoch = 0;     // configuration that allowed it
+    uint32_t since = 0;     // tick
   };
   static constexpr size_t kPerNextHop = 64;
   static constexpr size_t kTotal = 4096;
+  // In place of a next hop, and never one: what waits here waits for the record
+  // of a block of ports.
+  static constexpr uint32_t kRecord = 0;
 
   // A flow of which packets wait.
   struct Flow {
@@ -45,7 +50,7 @@ class Pending {
   }
 
   // False if the queue is full.
-  bool Add(uint32_t next_hop, Waiting waiting);
+  bool Add(Waiting waiting);
   // Takes out, in order of arrival, all that wait for a next hop which `ready`.
   std::vector<Waiting> TakeReady(
       absl::FunctionRef<bool(uint32_t next_hop)> ready);

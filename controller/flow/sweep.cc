@@ -116,7 +116,7 @@ void Sweep::VisitFlow(uint32_t slot, const rp_flow& flow) {
   if (check_ && !IsGranted(flow))
     return flows.End(flows.Read<F>(slot), FlowEndReason::kRemoved);
   if (check_ && flows.table<F>().NoteAt(slot).epoch != snapshot_->epoch() &&
-      IsRefused(TupleOf<F>(flows.table<F>().KeyAt(slot)), flow))
+      IsRefused(PolicyTuple<F>(slot), flow))
     return flows.End(flows.Read<F>(slot), FlowEndReason::kPolicy);
   if (reroute_ && deps_.next_hops.At(flow.next_hop).use == RP_USE_UNDERLAY)
     Reroute<F>(slot);
@@ -131,8 +131,20 @@ void Sweep::EndIdle(uint32_t slot) {
   deps_.flows.End(flow, EndReason(flow.key[kForward].proto, flow.tcp()));
 }
 
+// What the hooks were asked about: of a flow from outside, its inside.
+template <typename F>
+FlowTuple Sweep::PolicyTuple(uint32_t slot) const {
+  const typename F::Table& table = deps_.flows.table<F>();
+  const typename F::Key key = table.KeyAt(slot);
+  FlowTuple tuple = TupleOf<F>(key);
+  if (tuple.realm != RP_REALM_UNDERLAY) return tuple;
+  return RewrittenTuple<F>(key, table.At(slot));
+}
+
 bool Sweep::IsGranted(const rp_flow& flow) const {
-  if (!grants_.contains({flow.on_ramp, flow.realm})) return false;
+  if (flow.on_ramp != RP_TUNNEL_UNDERLAY &&
+      !grants_.contains({flow.on_ramp, flow.realm}))
+    return false;
   const rp_next_hop& out = deps_.next_hops.At(flow.next_hop);
   if (out.use != RP_USE_TUNNEL && out.use != RP_USE_INTERFACE) return true;
   return grants_.contains({out.tunnel, out.realm});

@@ -54,6 +54,8 @@ class Sweep {
   void EndIdle(uint32_t slot);
   // Both its tunnels may still enter the flow's realm.
   bool IsGranted(const rp_flow& flow) const;
+  template <typename F>
+  FlowTuple PolicyTuple(uint32_t slot) const;
   bool IsRefused(const FlowTuple& tuple, const rp_flow& flow) const;
   template <typename F>
   void Reroute(uint32_t slot);

@@ -65,6 +65,10 @@ class FakeDataPlane : public DataPlane {
   absl::Status Inject(uint32_t, uint32_t, absl::Span<const uint8_t>) override {
     return absl::OkStatus();
   }
+  absl::Status InjectFragment(uint32_t, uint32_t, const rp_inject_fragment&,
+                              absl::Span<const uint8_t>) override {
+    return absl::OkStatus();
+  }
   absl::Status Send(uint32_t, absl::Span<const uint8_t>) override {
     return absl::OkStatus();
   }

@@ -69,8 +69,8 @@ TEST_P(ExpiryTest, TrafficInEitherDirectionKeepsAFlow) {
   const PacketSpec spec = Udp(net.fra, net.internet);
   Punt(spec);
   for (int i = 0; i < 4; ++i) {
-    Pass(absl::Seconds(200));
     Use(spec, i % 2, 1 - i % 2, kAnswered);
+    Pass(absl::Seconds(200));
   }
   EXPECT_THAT(hooks.ends, IsEmpty());
 }
@@ -99,6 +99,18 @@ TEST_P(ExpiryTest, EachProtocolHasItsTimeout) {
     EXPECT_THAT(hooks.ends, SizeIs(1));
     hooks.ends.clear();
   }
+}
+
+// RFC 4787 REQ-5 a: a port that is known for questions and answers.
+TEST_P(ExpiryTest, AQuestionToANameServerIsSoonOver) {
+  PacketSpec spec = Udp(net.fra, net.internet);
+  spec.dport = 53;
+  Punt(spec);
+  Use(spec, 1, 1, kAnswered);
+  Pass(absl::Seconds(29));
+  EXPECT_THAT(hooks.ends, IsEmpty());
+  Pass(absl::Seconds(3));
+  EXPECT_THAT(hooks.ends, SizeIs(1));
 }
 
 TEST_P(ExpiryTest, TheSweepIsTwoTicksLaterThanTheDataPlane) {

@@ -18,6 +18,7 @@ struct Shape {
   uint32_t key_size;
   uint32_t value_size;
   uint32_t entries;
+  uint32_t flags = 0;
 };
 constexpr Shape kShapes[] = {
     {BPF_MAP_TYPE_ARRAY, "rp_config", 4, sizeof(rp_config), 1},
@@ -27,6 +28,10 @@ constexpr Shape kShapes[] = {
     {BPF_MAP_TYPE_HASH, "rp_grants", sizeof(rp_grant_key), sizeof(rp_grant),
      64},
     {BPF_MAP_TYPE_HASH, "rp_addresses", sizeof(rp_address_key), 4, 64},
+    {BPF_MAP_TYPE_HASH, "rp_prefixes", sizeof(rp_prefix_key), 4, 64},
+    {BPF_MAP_TYPE_HASH, "rp_nat_open", sizeof(rp_nat_open_key),
+     sizeof(rp_nat_open), 1024},
+    {BPF_MAP_TYPE_ARRAY, "rp_ip_ids", 4, 8, 1, BPF_F_MMAPABLE},
     {BPF_MAP_TYPE_HASH, "rp_locals", sizeof(rp_local_key), 4, 64},
     {BPF_MAP_TYPE_ARRAY, "rp_devices", 4, sizeof(rp_device), RP_DEVICE_MAX},
     {BPF_MAP_TYPE_ARRAY, "rp_slow_drops", 4, sizeof(rp_counter),
@@ -45,8 +50,9 @@ Map<K, V> Open(const UniqueFd& fd) {
 std::optional<FakeKernel> FakeKernel::Make(uint32_t flow_capacity) {
   FakeKernel kernel;
   for (const Shape& shape : kShapes) {
+    LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = shape.flags);
     const int fd = bpf_map_create(shape.type, shape.name, shape.key_size,
-                                  shape.value_size, shape.entries, nullptr);
+                                  shape.value_size, shape.entries, &options);
     if (fd < 0) return std::nullopt;
     kernel.fds_.emplace_back(fd);
   }
@@ -103,9 +109,12 @@ Maps FakeKernel::OpenMaps() const {
           .peers6 = Open<rp_peer6_key, rp_peer>(fds_[3]),
           .grants = Open<rp_grant_key, rp_grant>(fds_[4]),
           .addresses = Open<rp_address_key, uint32_t>(fds_[5]),
-          .locals = Open<rp_local_key, uint32_t>(fds_[6]),
-          .devices = Open<uint32_t, rp_device>(fds_[7]),
-          .slow_drops = Open<uint32_t, rp_counter>(fds_[8])};
+          .prefixes = Open<rp_prefix_key, uint32_t>(fds_[6]),
+          .nat_open = Open<rp_nat_open_key, rp_nat_open>(fds_[7]),
+          .ip_ids = SharedArray<uint64_t>::Of(fds_[8].get()).value(),
+          .locals = Open<rp_local_key, uint32_t>(fds_[9]),
+          .devices = Open<uint32_t, rp_device>(fds_[10]),
+          .slow_drops = Open<uint32_t, rp_counter>(fds_[11])};
 }
 
 absl::StatusOr<int> FakeDataPlane::ReadPunts(int budget, PuntHandler handle) {
@@ -121,6 +130,13 @@ absl::StatusOr<int> FakeDataPlane::ReadPunts(int budget, PuntHandler handle) {
 absl::Status FakeDataPlane::Inject(uint32_t realm, uint32_t tunnel,
                                    absl::Span<const uint8_t> packet) {
   injected.push_back({realm, tunnel, Bytes(packet.begin(), packet.end())});
+  return absl::OkStatus();
+}
+
+absl::Status FakeDataPlane::InjectFragment(uint32_t realm, uint32_t tunnel,
+                                           const rp_inject_fragment& of,
+                                           absl::Span<const uint8_t> packet) {
+  injected.push_back({realm, tunnel, Bytes(packet.begin(), packet.end()), of});
   return absl::OkStatus();
 }
 

@@ -43,6 +43,7 @@ class FakeDataPlane final : public DataPlane {
     uint32_t realm;
     uint32_t tunnel;
     Bytes packet;
+    std::optional<rp_inject_fragment> of = {};
   };
   struct Sent {
     uint32_t next_hop;
@@ -66,6 +67,9 @@ class FakeDataPlane final : public DataPlane {
   absl::StatusOr<int> ReadPunts(int budget, PuntHandler handle) override;
   absl::Status Inject(uint32_t realm, uint32_t tunnel,
                       absl::Span<const uint8_t> packet) override;
+  absl::Status InjectFragment(uint32_t realm, uint32_t tunnel,
+                              const rp_inject_fragment& of,
+                              absl::Span<const uint8_t> packet) override;
   absl::Status Send(uint32_t next_hop,
                     absl::Span<const uint8_t> packet) override;
   absl::StatusOr<std::vector<DeviceCounters>> ReadCounters() const override {

@@ -212,7 +212,7 @@ TEST(IcmpTest, ResetsFitTheSegment) {  // RFC 9293 section 3.10.7.1
       ExpectWellFormed(reset);
       const size_t l4 = net.sender.is_v4() ? 20 : 40;
       const Tins::TCP tcp(&reset[l4], reset.size() - l4);
-      EXPECT_EQ(tcp.sport(), 53);
+      EXPECT_EQ(tcp.sport(), 443);
       EXPECT_EQ(tcp.dport(), 1234);
       EXPECT_EQ(tcp.seq(), c.seq);
       EXPECT_EQ(tcp.ack_seq(), c.ack);

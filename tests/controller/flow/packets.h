@@ -27,7 +27,7 @@ struct PacketSpec {
   IpAddress destination;
   uint8_t protocol = IPPROTO_UDP;  // ICMP: echo, of the addresses' family
   uint16_t sport = 1234;           // ICMP: identifier
-  uint16_t dport = 53;
+  uint16_t dport = 443;
   uint8_t tcp_flags = kTcpSyn;
   uint8_t ttl = 64;
   bool echo_reply = false;

@@ -76,8 +76,9 @@ TEST(RateLimitTest, ABurstIsAllowedAndThenTheRate) {
   EXPECT_EQ(taken, 50);
 }
 
-Pending::Waiting Waiting(uint16_t port, uint32_t since = 0) {
+Pending::Waiting Waiting(uint32_t next_hop, uint16_t port, uint32_t since = 0) {
   Pending::Waiting waiting;
+  waiting.next_hop = next_hop;
   waiting.tuple = {
       1001, {Ip("10.1.0.5"), port}, {Ip("10.2.0.5"), 53}, IPPROTO_UDP};
   waiting.packet = {static_cast<uint8_t>(port)};
@@ -96,36 +97,43 @@ std::vector<int> PacketsOf(const std::vector<Pending::Waiting>& taken) {
 TEST(PendingTest, PacketsLeaveInOrderWhenTheirNextHopIsReady) {
   Pending pending;
   for (const uint16_t port : {3, 1, 2})
-    EXPECT_TRUE(pending.Add(7, Waiting(port)));
-  EXPECT_TRUE(pending.Add(8, Waiting(9)));
-  EXPECT_EQ(pending.Find(Waiting(1).tuple)->next_hop, 7u);
-  EXPECT_EQ(pending.Find(Waiting(1).tuple)->rule, "r");
+    EXPECT_TRUE(pending.Add(Waiting(7, port)));
+  EXPECT_TRUE(pending.Add(Waiting(8, 9)));
+  EXPECT_EQ(pending.Find(Waiting(7, 1).tuple)->next_hop, 7u);
+  EXPECT_EQ(pending.Find(Waiting(7, 1).tuple)->rule, "r");
   EXPECT_THAT(PacketsOf(pending.TakeReady([](uint32_t i) { return i == 7; })),
               testing::ElementsAre(3, 1, 2));
   EXPECT_EQ(pending.size(), 1u);
-  EXPECT_EQ(pending.Find(Waiting(1).tuple), nullptr);
-  EXPECT_NE(pending.Find(Waiting(9).tuple), nullptr);
+  EXPECT_EQ(pending.Find(Waiting(7, 1).tuple), nullptr);
+  EXPECT_NE(pending.Find(Waiting(7, 9).tuple), nullptr);
 }
 
 TEST(PendingTest, OneNextHopHoldsNoMoreThanItsShare) {
   Pending pending;
   for (size_t i = 0; i < Pending::kPerNextHop; ++i)
-    EXPECT_TRUE(pending.Add(7, Waiting(1)));
-  EXPECT_FALSE(pending.Add(7, Waiting(2)));
-  EXPECT_EQ(pending.Find(Waiting(2).tuple), nullptr);
-  EXPECT_TRUE(pending.Add(8, Waiting(2)));
+    EXPECT_TRUE(pending.Add(Waiting(7, 1)));
+  EXPECT_FALSE(pending.Add(Waiting(7, 2)));
+  EXPECT_EQ(pending.Find(Waiting(7, 2).tuple), nullptr);
+  EXPECT_TRUE(pending.Add(Waiting(8, 2)));
+}
+
+TEST(PendingTest, WhatWaitsForARecordHasTheWholeRoom) {
+  Pending pending;
+  for (size_t i = 0; i < Pending::kTotal; ++i)
+    EXPECT_TRUE(pending.Add(Waiting(Pending::kRecord, 1)));
+  EXPECT_FALSE(pending.Add(Waiting(Pending::kRecord, 2)));
 }
 
 TEST(PendingTest, WhatWaitedTooLongIsTakenOut) {
   Pending pending;
-  pending.Add(7, Waiting(1, 100));
-  pending.Add(7, Waiting(2, 150));
+  pending.Add(Waiting(7, 1, 100));
+  pending.Add(Waiting(7, 2, 150));
   EXPECT_THAT(PacketsOf(pending.TakeExpired(201, 100)),
               testing::ElementsAre(1));
   EXPECT_EQ(pending.size(), 1u);
   EXPECT_THAT(PacketsOf(pending.TakeExpired(251, 100)),
               testing::ElementsAre(2));
-  EXPECT_EQ(pending.Find(Waiting(2).tuple), nullptr);
+  EXPECT_EQ(pending.Find(Waiting(7, 2).tuple), nullptr);
 }
 
 }  // namespace

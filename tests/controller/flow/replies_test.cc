@@ -105,7 +105,7 @@ TEST_P(RepliesTest, RejectedTcpIsReset) {
   const Reply reply = Sent();
   EXPECT_EQ(reply.packet.tuple.protocol, IPPROTO_TCP);
   EXPECT_EQ(reply.packet.tcp_flags, kTcpRst | kTcpAck);
-  EXPECT_EQ(reply.packet.tuple.source, (Endpoint{net.internet, 53}));
+  EXPECT_EQ(reply.packet.tuple.source, (Endpoint{net.internet, 443}));
   EXPECT_EQ(reply.packet.tuple.destination, (Endpoint{net.fra, 1234}));
   EXPECT_THAT(AllDrops(), ElementsAre(Pair(int{RP_DROP_POLICY_REJECT}, 1)));
   EXPECT_EQ(Entries(), 1u);
