@@ -31,11 +31,13 @@ absl::StatusOr<Edge::Parts> Edge::OpenParts(const EdgeConfig& config,
   ASSIGN_OR_RETURN(parts.maps, OpenPinnedMaps(bpffs, config.edge));
   ASSIGN_OR_RETURN(parts.underlay, OpenUnderlay());
   parts.hooks = std::make_unique<PolicyHooks>();
-  ASSIGN_OR_RETURN(parts.engine, MakeEngine({.data_plane = *parts.data_plane,
-                                             .underlay = *parts.underlay,
-                                             .hooks = *parts.hooks,
-                                             .clock = *parts.clock,
-                                             .random = &KernelRandom}));
+  ASSIGN_OR_RETURN(parts.engine,
+                   MakeEngine({.data_plane = *parts.data_plane,
+                               .underlay = *parts.underlay,
+                               .hooks = *parts.hooks,
+                               .clock = *parts.clock,
+                               .random = &KernelRandom,
+                               .block_log = parts.block_log.get()}));
   return parts;
 }
 
