@@ -363,6 +363,12 @@ TEST_F(EdgeTest, InterfaceTunnelsOfOtherEdgesNeedNoDevice) {
   EXPECT_EQ(WantedDevices(Config(), resources).size(), 1u);
 }
 
+TEST(BlockLogPathTest, ItIsBesideTheStore) {
+  EXPECT_EQ(BlockLogPath("sqlite:///var/lib/rampart/state.db"),
+            "/var/lib/rampart/state.nat.db");
+  EXPECT_EQ(BlockLogPath("sqlite:///x/state"), "/x/state.nat.db");
+}
+
 TEST(PuntDeviceNameTest, FitsIntoAnInterfaceNameAndTellsEdgesApart) {
   std::set<std::string> names;
   for (const std::string edge : {"a", "edge-a", "twelve-bytes", "thirteen-byte",

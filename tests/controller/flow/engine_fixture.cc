@@ -221,9 +221,10 @@ void EngineTest::StartEngine(const EdgeConfig& config) {
   rp_device inject = {};
   inject.role = RP_ROLE_INJECT;
   ASSERT_TRUE(plane->maps().devices.Put(kInjectSlot, inject).ok());
-  auto made = MakeEngine({*plane, underlay, hooks, clock, [this](uint32_t n) {
-                            return static_cast<uint32_t>(random() % n);
-                          }});
+  auto made = MakeEngine(
+      {*plane, underlay, hooks, clock,
+       [this](uint32_t n) { return static_cast<uint32_t>(random() % n); },
+       block_log});
   ASSERT_TRUE(made.ok());
   engine = *std::move(made);
   Apply(LabResources(), 1);
@@ -308,6 +309,19 @@ uint64_t EngineTest::Drops(rp_outcome reason) const {
   const auto drops = AllDrops();
   const auto found = drops.find(reason);
   return found == drops.end() ? 0 : found->second;
+}
+
+std::multiset<std::string> EngineTest::NatSessions() const {
+  std::multiset<std::string> sessions;
+  engine->ForEachNatSession([&](const NatSession& s) {
+    sessions.insert(
+        std::to_string(s.subscriber.realm) + " " +
+        s.subscriber.address.ToString() + ":" + std::to_string(s.inside_port) +
+        " " + std::to_string(s.protocol) + " as " +
+        s.outside.address.ToString() + ":" + std::to_string(s.outside.port) +
+        " x" + std::to_string(s.flows));
+  });
+  return sessions;
 }
 
 rp_next_hop EngineTest::NextHop(uint32_t index) const {

@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -116,6 +117,9 @@ class EngineTest : public ::testing::TestWithParam<Family> {
   uint64_t Drops(rp_outcome reason) const;
   // Reasons that were counted, with their packets.
   std::map<int, uint64_t> AllDrops() const;
+  // "1001 10.1.0.5:1234 17 as 203.0.113.1:2048 x1": realm, inside, protocol,
+  // outside, flows.
+  std::multiset<std::string> NatSessions() const;
   rp_next_hop NextHop(uint32_t index) const;
 
   const LabNet& net;
@@ -127,7 +131,9 @@ class EngineTest : public ::testing::TestWithParam<Family> {
   std::unique_ptr<FakeDataPlane> plane;
   std::unique_ptr<Engine> engine;
   uint32_t flow_capacity = 8192;
+  BlockLog* block_log = nullptr;  // for the next engine
   EdgeConfig edge;
+  BlockLog* block_log = nullptr;  // of engines that start from now on
 };
 
 inline std::string FamilyName(const ::testing::TestParamInfo<Family>& info) {
