@@ -13,21 +13,7 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-class AdoptionTest : public EngineTest {
- protected:
-  std::multiset<std::string> NatSessions() const {
-    std::multiset<std::string> sessions;
-    engine->ForEachNatSession([&](const NatSession& s) {
-      sessions.insert(
-          std::to_string(s.subscriber.realm) + " " +
-          s.subscriber.address.ToString() + ":" +
-          std::to_string(s.inside_port) + " " + std::to_string(s.protocol) +
-          " as " + s.outside.address.ToString() + ":" +
-          std::to_string(s.outside.port) + " x" + std::to_string(s.flows));
-    });
-    return sessions;
-  }
-};
+using AdoptionTest = EngineTest;
 RP_BOTH_FAMILIES(AdoptionTest);
 
 TEST_P(AdoptionTest, FlowsAndNatStateAreTakenOver) {

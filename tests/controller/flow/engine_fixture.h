@@ -133,7 +133,6 @@ class EngineTest : public ::testing::TestWithParam<Family> {
   uint32_t flow_capacity = 8192;
   BlockLog* block_log = nullptr;  // for the next engine
   EdgeConfig edge;
-  BlockLog* block_log = nullptr;  // of engines that start from now on
 };
 
 inline std::string FamilyName(const ::testing::TestParamInfo<Family>& info) {
