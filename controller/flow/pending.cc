@@ -13,9 +13,10 @@ const Pending::Flow* Pending::Find(const FlowTuple& tuple) const {
 }
 
 bool Pending::Add(Waiting waiting) {
-  if (size_ >= kTotal) return false;
+  const bool record = waiting.next_hop == kRecord;
+  if (size_ >= (record ? kRecordTotal : kTotal)) return false;
   std::deque<Waiting>& queue = queues_[waiting.next_hop];
-  if (waiting.next_hop != kRecord && queue.size() >= kPerNextHop) return false;
+  if (!record && queue.size() >= kPerNextHop) return false;
   ++flows_.try_emplace(waiting.tuple, Flow{waiting.next_hop, 0, waiting.rule})
         .first->second.packets;
   queue.push_back(std::move(waiting));

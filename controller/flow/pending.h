@@ -31,6 +31,7 @@ class Pending {
   };
   static constexpr size_t kPerNextHop = 64;
   static constexpr size_t kTotal = 4096;
+  static constexpr size_t kRecordTotal = 16384;  // see kRecord
   // In place of a next hop, and never one: what waits here waits for the record
   // of a block of ports.
   static constexpr uint32_t kRecord = 0;

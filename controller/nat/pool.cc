@@ -12,6 +12,8 @@ namespace {
 // Seconds after which the weight of a granted or released block in
 // blocks_per_second has fallen to 1/e.
 constexpr double kTrendSeconds = 300;
+constexpr uint32_t kAheadMin = 128;  // ports of a block
+
 // How long a block waits whose release cannot be logged now.
 constexpr absl::Duration kLogAgain = absl::Seconds(1);
 // A block that waits for its record is kept this long for its subscriber.
@@ -236,7 +238,12 @@ Pool::PortGrant Pool::ChoosePort(Holder& holder, const PortUser& user,
       else
         waits = true;
     }
-    if (free > 0) return {NatVerdict::kGranted, TakeNth(holding, user, free)};
+    if (free > 0) {
+      const PortGrant grant = {NatVerdict::kGranted,
+                               TakeNth(holding, user, free)};
+      if (!waits && IsTimeForMore(holding, free)) GrantFurther(holder, user);
+      return grant;
+    }
     if (waits) return {NatVerdict::kLogging};
     // A last block of one port may have none of the parity.
     for (Block& block : holding.blocks)
@@ -245,6 +252,14 @@ Pool::PortGrant Pool::ChoosePort(Holder& holder, const PortUser& user,
     const NatVerdict verdict = GrantFurther(holder, user);
     if (verdict != NatVerdict::kGranted) return {verdict};
   }
+}
+
+// A record takes time, and new flows should not have to wait for it: the next
+// block is asked for when three quarters of the last are used. Small blocks are
+// not worth it.
+bool Pool::IsTimeForMore(const Holding& holding, uint32_t free) const {
+  return shared_.log && config_.block_size >= kAheadMin &&
+         free == config_.block_size / 4 && !IsAtQuota(holding);
 }
 
 uint16_t Pool::TakeNth(Holding& holding, const PortUser& user, uint32_t free) {

@@ -158,6 +158,7 @@ class Pool {
                                       uint16_t port, bool grant_block);
   PortGrant ChoosePort(Holder& holder, const PortUser& user,
                        std::optional<uint16_t> wanted);
+  bool IsTimeForMore(const Holding& holding, uint32_t free) const;
   uint16_t TakeNth(Holding& holding, const PortUser& user, uint32_t free);
   NatVerdict GrantFurther(Holder& holder, const PortUser& user);
   NatVerdict Grant(Holder& holder, uint32_t index);

@@ -119,7 +119,7 @@ TEST(PendingTest, OneNextHopHoldsNoMoreThanItsShare) {
 
 TEST(PendingTest, WhatWaitsForARecordHasTheWholeRoom) {
   Pending pending;
-  for (size_t i = 0; i < Pending::kTotal; ++i)
+  for (size_t i = 0; i < Pending::kRecordTotal; ++i)
     EXPECT_TRUE(pending.Add(Waiting(Pending::kRecord, 1)));
   EXPECT_FALSE(pending.Add(Waiting(Pending::kRecord, 2)));
 }

@@ -124,6 +124,23 @@ TEST_P(NatBlocksTest, AFurtherBlockWaitsWhileOthersAreUsed) {
   EXPECT_TRUE(nat.Acquire(Ask(5, 3)).ok());
 }
 
+// New flows do not wait for records as long as the log keeps up.
+TEST_P(NatBlocksTest, TheNextBlockIsAskedForBeforeTheLastIsFull) {
+  NatPoolConfig pool = Resting(1, {1024, 2047}, 256);
+  pool.blocks_per_subscriber = 2;
+  NatAllocator nat = Make({pool});
+  Log(nat);
+  EXPECT_EQ(nat.Acquire(Ask(5, 1)).verdict, NatVerdict::kLogging);
+  nat.Logged(1);
+  for (uint16_t port = 1; port <= 512; ++port) {
+    ASSERT_TRUE(nat.Acquire(Ask(5, port)).ok()) << port;
+    EXPECT_EQ(records_.size(), port <= 192 ? 1u : 2u) << port;
+    nat.Logged(records_.size());
+  }
+  EXPECT_EQ(nat.Acquire(Ask(5, 513)).verdict, NatVerdict::kQuota);
+  EXPECT_EQ(records_.size(), 2u);
+}
+
 TEST_P(NatBlocksTest, ABlockThatNobodyCameBackForIsReleased) {
   for (const absl::Duration rest : {absl::ZeroDuration(), absl::Seconds(120)}) {
     NatPoolConfig pool = Pool(1, {1024, 1087}, 64);
