@@ -378,27 +378,40 @@ absl::Status Admission::OnTick() {
 
 absl::Status Admission::ServePending(bool recorded) {
   if (pending_.size() == 0) return absl::OkStatus();
-  for (const Pending::Waiting& waiting :
-       pending_.TakeReady([&](uint32_t next_hop) {
-         if (next_hop == Pending::kRecord) return recorded;
-         deps_.next_hops.MarkUsed(next_hop);
-         return deps_.next_hops.Usable(next_hop);
-       })) {
-    const std::optional<Packet> packet =
-        ParsePacket(waiting.punt.realm, waiting.packet);
-    RP_CHECK(packet.has_value());
-    Arrival arrival = ArrivalOf(waiting.punt, *packet);
-    if (!waiting.parts.empty()) arrival.parts = &waiting.parts;
-    RETURN_IF_ERROR(packet->is_v4() ? Resume<FlowV4>(arrival, waiting)
-                                    : Resume<FlowV6>(arrival, waiting));
-  }
+  const std::vector<Pending::Waiting> ready =
+      pending_.TakeReady([&](uint32_t next_hop) {
+        if (next_hop == Pending::kRecord) return recorded;
+        deps_.next_hops.MarkUsed(next_hop);
+        return deps_.next_hops.Usable(next_hop);
+      });
+  absl::Status status = Resume(ready);
   for (const Pending::Waiting& waiting :
        pending_.TakeExpired(deps_.clock.Tick(), ToTicks(kPendingMax)))
     deps_.drops.Count(waiting.next_hop == Pending::kRecord
                           ? RP_DROP_NAT_LOG
                           : RP_DROP_NEXT_HOP_DOWN,
                       waiting.packet.size());
-  return absl::OkStatus();
+  return status;
+}
+
+absl::Status Admission::Resume(absl::Span<const Pending::Waiting> ready) {
+  std::vector<Packet> packets;
+  packets.reserve(ready.size());  // arrivals point into it
+  absl::Status status;
+  for (const Pending::Waiting& waiting : ready) {
+    const std::optional<Packet> packet =
+        ParsePacket(waiting.punt.realm, waiting.packet);
+    RP_CHECK(packet.has_value());
+    packets.push_back(*packet);
+    Arrival arrival = ArrivalOf(waiting.punt, packets.back());
+    if (!waiting.parts.empty()) arrival.parts = &waiting.parts;
+    status.Update(packet->is_v4() ? Resume<FlowV4>(arrival, waiting)
+                                  : Resume<FlowV6>(arrival, waiting));
+  }
+  status.Update(InstallDecided<FlowV4>());
+  status.Update(InstallDecided<FlowV6>());
+  deps_.flows.ReleasePorts();
+  return status;
 }
 
 template <typename F>
@@ -409,10 +422,7 @@ absl::Status Admission::Resume(const Arrival& arrival,
     return absl::OkStatus();
   }
   const bool current = waiting.epoch == snapshot_->epoch();
-  absl::Status status = Decide<F>(arrival, current ? &waiting.rule : nullptr);
-  status.Update(InstallDecided<F>());
-  deps_.flows.ReleasePorts();
-  return status;
+  return Decide<F>(arrival, current ? &waiting.rule : nullptr);
 }
 
 template <typename F>

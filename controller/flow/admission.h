@@ -173,6 +173,7 @@ class Admission {
   absl::StatusOr<rp_outcome> Write(const FlowPair<F>& pair,
                                    const std::string& rule, bool reopen);
   void Wait(const Arrival& arrival, uint32_t next_hop, const std::string& rule);
+  absl::Status Resume(absl::Span<const Pending::Waiting> ready);
   template <typename F>
   absl::Status Resume(const Arrival& arrival, const Pending::Waiting& waiting);
 
