@@ -184,13 +184,7 @@ Admission::Refusal Admission::CheckRoute(
     case Route::Kind::kBlackhole:
       return {RP_DROP_BLACKHOLE};
     case Route::Kind::kInternet:
-      // RFC 7857 section 2: only a SYN opens a translation. A SYN that
-      // follows must not find the refusal.
-      if (tuple.protocol == IPPROTO_TCP && !packet.IsSyn())
-        return {RP_DROP_NAT_NO_SYN, false};
-      if (packet.IsEcho() && !packet.IsEchoRequest())
-        return {RP_DROP_ICMP_NO_FLOW, false};
-      return {};
+      return CheckOpening(packet);
     case Route::Kind::kTunnel:
       break;
   }
@@ -386,11 +380,14 @@ absl::Status Admission::ServePending(bool recorded) {
       });
   absl::Status status = Resume(ready);
   for (const Pending::Waiting& waiting :
-       pending_.TakeExpired(deps_.clock.Tick(), ToTicks(kPendingMax)))
-    deps_.drops.Count(waiting.next_hop == Pending::kRecord
-                          ? RP_DROP_NAT_LOG
-                          : RP_DROP_NEXT_HOP_DOWN,
-                      waiting.packet.size());
+       pending_.TakeExpired(deps_.clock.Tick(), ToTicks(kPendingMax))) {
+    const rp_outcome reason = waiting.next_hop == Pending::kRecord
+                                  ? RP_DROP_NAT_LOG
+                                  : RP_DROP_NEXT_HOP_DOWN;
+    if (waiting.parts.empty()) deps_.drops.Count(reason, waiting.packet.size());
+    for (const std::vector<uint8_t>& part : waiting.parts)
+      deps_.drops.Count(reason, part.size());
+  }
   return status;
 }
 

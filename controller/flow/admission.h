@@ -114,6 +114,8 @@ class Admission {
   template <typename F>
   absl::Status Decide(const Arrival& arrival, const std::string* allowed_by);
   Refusal CheckSource(const Arrival& arrival) const;
+  // Whether a packet may begin a flow that is translated.
+  static Refusal CheckOpening(const Packet& packet);
   Refusal CheckRoute(const Arrival& arrival,
                      const Snapshot::RouteRef& route) const;
   Refusal AskHooks(const Arrival& arrival, const Snapshot::RouteRef& route,

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Admission of flows that are translated in more than their source: from
 // outside, and between two hosts behind NAT; and mappings that cannot be had.
+#include <netinet/in.h>
+
 #include <utility>
 
 #include "controller/base/status.h"
@@ -32,6 +34,18 @@ rp_outcome ReasonOf(NatVerdict verdict) {
 }
 
 }  // namespace
+
+// RFC 7857 section 2: only a SYN opens a translation. A SYN that follows must
+// not find the refusal.
+Admission::Refusal Admission::CheckOpening(const Packet& packet) {
+  const uint8_t protocol = packet.tuple.protocol;
+  if (protocol == IPPROTO_TCP && !packet.IsSyn())
+    return {RP_DROP_NAT_NO_SYN, false};
+  if ((protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6) &&
+      !packet.IsEchoRequest())
+    return {packet.IsEcho() ? RP_DROP_ICMP_NO_FLOW : RP_DROP_ICMP_TYPE, false};
+  return {};
+}
 
 NatAllocator::Request Admission::RequestOf(const Arrival& arrival,
                                            const Snapshot::RouteRef& route) {
@@ -107,6 +121,8 @@ Admission::Refusal Admission::FindInside(uint8_t protocol,
 template <typename F>
 absl::Status Admission::DecideInbound(const Arrival& arrival) {
   const FlowTuple& tuple = arrival.tuple();
+  if (const Refusal refusal = CheckOpening(arrival.packet))
+    return Refuse<F>(arrival, refusal);
   Inside inside;
   if (const Refusal refusal =
           FindInside(tuple.protocol, tuple.destination, tuple.source, inside))
@@ -165,7 +181,9 @@ absl::Status Admission::AdmitHairpin(const Arrival& arrival,
   plan.source = holds[0].outside;
   Inside inside;
   Refusal refusal =
-      FindInside(tuple.protocol, tuple.destination, plan.source, inside);
+      plan.source == tuple.destination  // both directions would be one key
+          ? Refusal{RP_DROP_HAIRPIN}
+          : FindInside(tuple.protocol, tuple.destination, plan.source, inside);
   if (!refusal && !HoldInside(tuple.protocol, inside, tuple.destination,
                               plan.source, holds))
     refusal = {RP_DROP_NAT_NO_MAPPING, false};

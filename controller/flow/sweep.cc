@@ -116,7 +116,7 @@ void Sweep::VisitFlow(uint32_t slot, const rp_flow& flow) {
   if (check_ && !IsGranted(flow))
     return flows.End(flows.Read<F>(slot), FlowEndReason::kRemoved);
   if (check_ && flows.table<F>().NoteAt(slot).epoch != snapshot_->epoch() &&
-      IsRefused(PolicyTuple<F>(slot), flow))
+      IsRefused<F>(slot))
     return flows.End(flows.Read<F>(slot), FlowEndReason::kPolicy);
   if (reroute_ && deps_.next_hops.At(flow.next_hop).use == RP_USE_UNDERLAY)
     Reroute<F>(slot);
@@ -131,14 +131,19 @@ void Sweep::EndIdle(uint32_t slot) {
   deps_.flows.End(flow, EndReason(flow.key[kForward].proto, flow.tcp()));
 }
 
-// What the hooks were asked about: of a flow from outside, its inside.
+// The sender's vnet, if it has one; and that of a host behind NAT which it
+// reaches by an external endpoint.
 template <typename F>
-FlowTuple Sweep::PolicyTuple(uint32_t slot) const {
+bool Sweep::IsRefused(uint32_t slot) const {
   const typename F::Table& table = deps_.flows.table<F>();
   const typename F::Key key = table.KeyAt(slot);
-  FlowTuple tuple = TupleOf<F>(key);
-  if (tuple.realm != RP_REALM_UNDERLAY) return tuple;
-  return RewrittenTuple<F>(key, table.At(slot));
+  const typename F::Value value = table.At(slot);
+  const FlowTuple from = TupleOf<F>(key);
+  const FlowTuple to = RewrittenTuple<F>(key, value);
+  if (from.realm != RP_REALM_UNDERLAY && IsRefused(from, value.flow.on_ramp))
+    return true;
+  return !(from.destination == to.destination) &&
+         IsRefused(to, RP_TUNNEL_UNDERLAY);
 }
 
 bool Sweep::IsGranted(const rp_flow& flow) const {
@@ -150,11 +155,11 @@ bool Sweep::IsGranted(const rp_flow& flow) const {
   return grants_.contains({out.tunnel, out.realm});
 }
 
-bool Sweep::IsRefused(const FlowTuple& tuple, const rp_flow& flow) const {
+bool Sweep::IsRefused(const FlowTuple& tuple, uint32_t on_ramp) const {
   const Decision decision = deps_.hooks.OnFlowStart(
       {.tuple = tuple,
        .vnet = snapshot_->FindVnet(tuple.realm),
-       .on_ramp = snapshot_->FindTunnel(flow.on_ramp),
+       .on_ramp = snapshot_->FindTunnel(on_ramp),
        .route = snapshot_->FindRoute(tuple.realm, tuple.destination.address)
                     .value_or(Snapshot::RouteRef())});
   return decision.action != Decision::Action::kAllow;

@@ -54,9 +54,10 @@ class Sweep {
   void EndIdle(uint32_t slot);
   // Both its tunnels may still enter the flow's realm.
   bool IsGranted(const rp_flow& flow) const;
+  // By the policy of any side that was asked when it began.
   template <typename F>
-  FlowTuple PolicyTuple(uint32_t slot) const;
-  bool IsRefused(const FlowTuple& tuple, const rp_flow& flow) const;
+  bool IsRefused(uint32_t slot) const;
+  bool IsRefused(const FlowTuple& tuple, uint32_t on_ramp) const;
   template <typename F>
   void Reroute(uint32_t slot);
 
