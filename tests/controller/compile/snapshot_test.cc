@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 
 #include <map>
 #include <set>
@@ -15,6 +16,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::Pair;
 using ::testing::UnorderedElementsAre;
 
 IpAddress Ip(std::string_view text) { return IpAddress::Parse(text).value(); }
@@ -43,7 +45,10 @@ Route MakeRoute(const std::string& vnet, std::string_view cidr,
   route.vnet = vnet;
   route.cidr = Cidr(cidr);
   route.tunnel = tunnel;
-  if (tunnel == "internet") route.kind = Route::Kind::kInternet;
+  if (tunnel == "internet") {
+    route.kind = Route::Kind::kInternet;
+    route.pool = "default";
+  }
   if (tunnel == "blackhole") route.kind = Route::Kind::kBlackhole;
   return route;
 }
@@ -351,6 +356,87 @@ TEST_F(SnapshotTest, AnAddressMayServeTunnelsAndNat) {
       {"2001:db8:64::1", RP_ADDRESS_NAT},
   };
   EXPECT_EQ(uses, expected);
+}
+
+// What a configuration says about NAT, with tenants and vnets by name.
+class NatSnapshotTest : public ::testing::Test {
+ protected:
+  static EdgeConfig MakeNatEdge() {
+    EdgeConfig edge = MakeEdge();
+    NatPoolConfig& pool = edge.pools[0];
+    const Endpoint inside = {Ip("10.1.0.5"), 80};
+    const IpAddress outside = Ip("198.51.100.1");
+    pool.static_mappings = {
+        {"acme", "frankfurt", IPPROTO_TCP, inside, {outside, 8080}},
+        {"globex", "frankfurt", IPPROTO_UDP, inside, {outside, 8081}},
+        {"acme", "berlin", IPPROTO_TCP, inside, {outside, 8082}},
+        {"none", "frankfurt", IPPROTO_TCP, inside, {outside, 8083}}};
+    edge.pools[1].prefixes = {
+        {"acme", "sydney", Cidr("10.1.0.0/24"), Cidr("203.0.113.0/24")},
+        {"acme", "sydney", Cidr("fd00:1::/48"), Cidr("2001:db8:1::/48")},
+        {"globex", "sydney", Cidr("10.2.0.0/24"), Cidr("203.0.114.0/24")}};
+    return edge;
+  }
+  // Of rp_prefixes: network and enum rp_address_use.
+  static std::map<std::string, uint32_t> PrefixUses(const EdgeConfig& edge) {
+    const Snapshot snapshot(edge, Resources{"", {MakeAcme(), MakeGlobex()}}, 1);
+    std::map<std::string, uint32_t> uses;
+    for (const auto& [key, use] : snapshot.Prefixes())
+      EXPECT_TRUE(uses.emplace(IpAddress::V6(key.addr).ToString() + "/" +
+                                   std::to_string(key.bits),
+                               use)
+                      .second);
+    return uses;
+  }
+  const Snapshot snapshot_{MakeNatEdge(),
+                           Resources{"", {MakeAcme(), MakeGlobex()}}, 1};
+};
+
+TEST_F(NatSnapshotTest, StaticMappingsAreOfTheVnetsThatAreThere) {
+  const IpAddress inside = Ip("10.1.0.5"), outside = Ip("198.51.100.1");
+  EXPECT_THAT(
+      snapshot_.NatStatics(),
+      ElementsAre(
+          NatStatic{"default",
+                    {kFrankfurt, inside},
+                    IPPROTO_TCP,
+                    80,
+                    {outside, 8080}},
+          NatStatic{
+              "default", {kBerlin, inside}, IPPROTO_UDP, 80, {outside, 8081}}));
+}
+
+TEST_F(NatSnapshotTest, SoArePrefixes) {
+  std::vector<std::string> prefixes;
+  for (const NatPrefix& prefix : snapshot_.NatPrefixes())
+    prefixes.push_back(prefix.pool + " " + std::to_string(prefix.realm) + " " +
+                       prefix.inside.ToString() + " " +
+                       prefix.outside.ToString());
+  EXPECT_THAT(prefixes, ElementsAre("shared 1002 10.1.0.0/24 203.0.113.0/24",
+                                    "shared 1002 fd00:1::/48 2001:db8:1::/48"));
+}
+
+TEST_F(NatSnapshotTest, TheDataPlaneIsToldTheirOutside) {
+  const uint32_t use = RP_ADDRESS_NAT | RP_ADDRESS_PREFIX;
+  EXPECT_THAT(PrefixUses(MakeNatEdge()),
+              UnorderedElementsAre(Pair("::ffff:203.0.113.0/120", use),
+                                   Pair("2001:db8:1::/48", use)));
+  EXPECT_THAT(PrefixUses(MakeEdge()), IsEmpty());
+}
+
+// Those of vnets whose default route leaves some destinations alone.
+TEST_F(NatSnapshotTest, NetworksBehindTunnelsAreToldIfTheyAreSeenOutside) {
+  EdgeConfig edge = MakeEdge();
+  edge.pools[1].exclude = {Cidr("172.16.0.0/12")};
+  EXPECT_THAT(PrefixUses(edge), IsEmpty()) << "no route names the pool";
+  edge.pools[0].exclude = {Cidr("172.16.0.0/12")};
+  const uint32_t use = RP_ADDRESS_NAT | RP_ADDRESS_INSIDE;
+  EXPECT_THAT(PrefixUses(edge),
+              UnorderedElementsAre(Pair("::ffff:10.1.0.0/112", use),
+                                   Pair("::ffff:10.1.2.0/120", use),
+                                   Pair("fd00:1::/32", use),
+                                   Pair("::ffff:10.9.0.0/112", use),
+                                   Pair("::ffff:10.10.0.0/112", use)));
 }
 
 }  // namespace
