@@ -115,6 +115,12 @@ static __always_inline bool martian6(const void *addr)
 	       (low && ((!w[2] && (w[3] & bpf_htonl(~1u)) == 0) || w[2] == bpf_htonl(0xffff)));
 }
 
+/* What is inside belongs to one tenant, and others may have the same address. */
+static __always_inline bool is_ours(__u32 use)
+{
+	return use && !(use & RP_ADDRESS_INSIDE);
+}
+
 /* Addresses that no tunnelled packet may have (RFC 2003 section 3.2). */
 static __always_inline enum rp_verdict check_new4(struct xdp_md *ctx, struct rp_pkt *pkt,
 						  const struct iphdr *ip)
@@ -125,7 +131,7 @@ static __always_inline enum rp_verdict check_new4(struct xdp_md *ctx, struct rp_
 		return rp_drop(pkt, RP_DROP_SRC_MARTIAN);
 	if (martian4(ip->daddr))
 		return rp_drop(pkt, RP_DROP_DST_MARTIAN);
-	if (address4_use(ip->saddr) ||
+	if (is_ours(address4_use(ip->saddr)) ||
 	    (pkt->outer_family == 4 && outer && outer->saddr == ip->saddr))
 		return rp_drop(pkt, RP_DROP_SRC_OURS);
 	if (address4_use(ip->daddr) & RP_ADDRESS_TUNNEL)
@@ -142,7 +148,7 @@ static __always_inline enum rp_verdict check_new6(struct xdp_md *ctx, struct rp_
 		return rp_drop(pkt, RP_DROP_SRC_MARTIAN);
 	if (martian6(&ip->daddr))
 		return rp_drop(pkt, RP_DROP_DST_MARTIAN);
-	if (address6_use(&ip->saddr) ||
+	if (is_ours(address6_use(&ip->saddr)) ||
 	    (pkt->outer_family == 6 && outer && same16(&outer->saddr, &ip->saddr)))
 		return rp_drop(pkt, RP_DROP_SRC_OURS);
 	if (address6_use(&ip->daddr) & RP_ADDRESS_TUNNEL)

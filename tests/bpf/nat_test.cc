@@ -138,6 +138,21 @@ TEST_P(NatTest, ForAnInsideAddressOnlyFlowsAreTaken) {
   EXPECT_THAT(FromOutside(answer(54)), Passed());
 }
 
+// Such an address is one tenant's own, and says nothing about the hosts of
+// others: whoever it is, the controller decides.
+TEST_P(NatTest, AnInsideAddressMayBeginFlowsFromEveryTunnel) {
+  AddPrefix(host_, v4() ? 32 : 128, RP_ADDRESS_NAT | RP_ADDRESS_INSIDE);
+  const Packet packet = Packet().IpAny(host_, server_).Udp(1, 2);
+  rp_punt record = inbound_;
+  record.realm = tunnel_.vni;
+  record.tunnel = tunnel_.id;
+  record.tenant = kTenant;
+  EXPECT_THAT(Uplink(FromPeer(tunnel_).Then(packet)), Punted(record, packet));
+  EXPECT_THAT(
+      Uplink(FromPeer(tunnel_).Then(Packet().IpAny(pool_, server_).Udp(1, 2))),
+      Dropped(RP_DROP_SRC_OURS));
+}
+
 // --------------------------------------------------------- identifications
 
 // RFC 6864 section 5.3.1: hosts that share an address count together; what
