@@ -28,17 +28,17 @@ MAPPING = {"strict": EIM, "open": EIM, "half": EIM, "symmetric": APDM,
            "keeping": EIM}
 FILTERING = {"strict": APDF, "open": EIF, "half": ADF, "symmetric": APDF,
              "keeping": APDF}
-# What `stun` calls them.
+# What `stun` calls them. It asks for hairpins by sending to itself.
 CLASS = {
     "strict": "Independent Mapping, Port Dependent Filter, random port, "
-              "will hairpin",
+              "no hairpin",
     "open": "Independent Mapping, Independent Filter, random port, "
-            "will hairpin",
+            "no hairpin",
     "half": "Independent Mapping, Address Dependent Filter, random port, "
-            "will hairpin",
+            "no hairpin",
     "symmetric": "Dependent Mapping, random port, no hairpin",
     "keeping": "Independent Mapping, Port Dependent Filter, preserves ports, "
-               "will hairpin",
+               "no hairpin",
 }
 
 

@@ -28,7 +28,7 @@ def v6_word_sum(network, words):
 class NatPrefixTest(nat_lab.NatTest):
 
     SITES = tuple(Site(tenant, 1) for tenant in TENANTS)
-    POOLS = {"whole": {"prefixes": [
+    POOLS = {"whole": {"filtering": "endpoint-independent", "prefixes": [
         {"tenant": tenant, "vnet": "main", "inside": INSIDE[version],
          "outside": OUTSIDE[tenant][version]}
         for tenant in TENANTS for version in (4, 6)]}}
