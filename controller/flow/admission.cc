@@ -130,6 +130,8 @@ absl::Status Admission::Decide(const Arrival& arrival,
   if (const Refusal refusal = CheckSource(arrival))
     return Refuse<F>(arrival, refusal);
   if (IsForRouter(arrival)) {
+    if (arrival.parts != nullptr)
+      return Refuse<F>(arrival, {RP_DROP_FRAGMENT, false});
     if (port_control_ != nullptr && PortControl::IsFor(arrival.packet)) {
       port_control_->OnPacket(arrival.punt, arrival.packet);
       return absl::OkStatus();

@@ -90,10 +90,11 @@ template <typename F>
 void Sweep::Visit(uint32_t slot) {
   const rp_flow flow = deps_.flows.table<F>().StateAt(slot);
   deps_.next_hops.MarkUsed(flow.next_hop);
-  if (KindOf(flow) == RP_FLOW_REFUSED)
-    VisitRefusal<F>(slot, flow);
-  else if (KindOf(flow) != RP_FLOW_REVERSE)
-    VisitFlow<F>(slot, flow);
+  if (KindOf(flow) == RP_FLOW_REFUSED) return VisitRefusal<F>(slot, flow);
+  // Of a flow from outside it is the answers that leave by the underlay.
+  if (reroute_ && deps_.next_hops.At(flow.next_hop).use == RP_USE_UNDERLAY)
+    Reroute<F>(slot);
+  if (KindOf(flow) != RP_FLOW_REVERSE) VisitFlow<F>(slot, flow);
 }
 
 bool Sweep::IsIdle(const rp_flow& flow) const {
@@ -118,8 +119,6 @@ void Sweep::VisitFlow(uint32_t slot, const rp_flow& flow) {
   if (check_ && flows.table<F>().NoteAt(slot).epoch != snapshot_->epoch() &&
       IsRefused<F>(slot))
     return flows.End(flows.Read<F>(slot), FlowEndReason::kPolicy);
-  if (reroute_ && deps_.next_hops.At(flow.next_hop).use == RP_USE_UNDERLAY)
-    Reroute<F>(slot);
   // Only what looks idle from here pays for reading the other direction.
   if (IsIdle(flow)) EndIdle<F>(slot);
 }

@@ -46,6 +46,8 @@ class NatEngineTest : public EngineTest {
     return spec;
   }
 
+  bool v4() const { return net.family == Family::kV4; }
+
   // The other direction's entry.
   rp_flow ReverseEntry(const Engine::FlowView& flow) {
     rp_flow reverse = {};

@@ -155,7 +155,6 @@ class NatPrefixTest : public NatEngineTest {
            .outside = Prefix::Parse(outside()).value()}};
     });
   }
-  bool v4() const { return net.family == Family::kV4; }
   std::string outside() const {
     return v4() ? "198.18.0.0/16" : "2001:db8:1::/48";
   }
@@ -292,6 +291,17 @@ TEST_P(NatExcludeTest, DestinationsThatAreExcludedSeeTheHost) {
   EXPECT_EQ(Outside(Udp(net.fra, net.internet2)).address, net.nat);
 }
 
+// The answers of both would have one key.
+TEST_P(NatExcludeTest, OfTwoTenantsHostsWithOneAddressOneIsSeen) {
+  const PacketSpec spec = Udp(net.fra, net.internet);
+  Punt(spec);
+  Punt(spec, kGlobex, kOtherVnet);
+  EXPECT_TRUE(Flow(TupleOfSpec(kVnet, spec)));
+  EXPECT_FALSE(Flow(TupleOfSpec(kOtherVnet, spec)));
+  EXPECT_THAT(AllDrops(), ElementsAre(Pair(int{RP_DROP_ON_RAMP}, 1)));
+  EXPECT_THAT(plane->injected, SizeIs(1));
+}
+
 TEST_P(NatExcludeTest, ItsFlowsOutliveARestart) {
   const PacketSpec spec = Udp(net.fra, net.internet);
   Punt(spec);
@@ -302,15 +312,14 @@ TEST_P(NatExcludeTest, ItsFlowsOutliveARestart) {
 }
 
 TEST_P(NatExcludeTest, TheDataPlaneKnowsWhoIsBehindTunnels) {
-  const bool v4 = net.family == Family::kV4;
   const auto inside = RP_ADDRESS_NAT | RP_ADDRESS_INSIDE;
   EXPECT_THAT(PrefixUses(),
-              Contains(Pair(v4 ? "10.1.0.0/16" : "fd00:1::/48", inside)));
+              Contains(Pair(v4() ? "10.1.0.0/16" : "fd00:1::/48", inside)));
   EXPECT_THAT(PrefixUses(),
-              Contains(Pair(v4 ? "10.3.0.0/16" : "fd00:3::/48", inside)));
+              Contains(Pair(v4() ? "10.3.0.0/16" : "fd00:3::/48", inside)));
   EXPECT_THAT(
       PrefixUses(),
-      Not(Contains(Pair(v4 ? "10.66.0.0/16" : "fd00:66::/48", testing::_))));
+      Not(Contains(Pair(v4() ? "10.66.0.0/16" : "fd00:66::/48", testing::_))));
   StartEngine();
   EXPECT_THAT(PrefixUses(), IsEmpty());
 }

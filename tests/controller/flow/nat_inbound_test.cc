@@ -147,6 +147,28 @@ TEST_P(NatInboundTest, APacketThatWaitsForTheHostsNextHopGoesOn) {
   EXPECT_THAT(AllDrops(), IsEmpty());
 }
 
+// Of a flow from outside it is the answers that leave by the underlay.
+TEST_P(NatInboundTest, AnswersFollowARouteOfTheUnderlay) {
+  StartFiltering(NatFiltering::kEndpointIndependent);
+  const Endpoint nat = Outside(Udp(net.fra, net.internet));
+  const PacketSpec in = To(Udp(net.internet2, net.nat), nat);
+  PuntOutside(in);
+  UnderlayRoute route;
+  route.ifindex = kUplinkIf;
+  route.mtu = 1500;
+  route.gateway = v4() ? Ip("192.0.2.253") : Ip("2001:db8::fd");
+  underlay.neighbours[{kUplinkIf, *route.gateway}] = {9, 9, 9, 9, 9, 9};
+  underlay.routes.emplace_back(Prefix(net.internet2, net.internet2.bits()),
+                               route);
+  clock.tick++;
+  engine->OnUnderlayChange();
+  Pass(absl::Seconds(3));
+  const auto flow = Flow(TupleOfSpec(RP_REALM_UNDERLAY, in));
+  ASSERT_TRUE(flow);
+  EXPECT_EQ(NextHop(ReverseEntry(*flow).next_hop).header[0], 9);
+  EXPECT_EQ(flow->next_hop.tunnel, kFra);
+}
+
 TEST_P(NatInboundTest, ARestartTakesFlowsFromOutsideOver) {
   StartFiltering(NatFiltering::kAddressDependent);
   const Endpoint nat = Outside(Udp(net.fra, net.internet));

@@ -89,8 +89,6 @@ class NatPartsTest : public NatEngineTest {
     part.more = v4() ? place & 0x2000 : place & 1;
     return part;
   }
-  bool v4() const { return net.family == Family::kV4; }
-
   void PuntPieces(const std::vector<Bytes>& pieces, uint32_t tunnel = kFra,
                   uint32_t realm = kVnet) {
     for (const Bytes& piece : pieces) {
@@ -168,6 +166,24 @@ TEST_P(NatPartsTest, ADatagramGoesOnInItsRealmAndThroughItsTunnel) {
     EXPECT_EQ(injected.realm, kVnet);
     EXPECT_EQ(injected.tunnel, kFra);
   }
+}
+
+TEST_P(NatPartsTest, ALongPingGoesOnByItsIdentifier) {
+  PacketSpec spec = Echo(net.fra, net.internet);
+  spec.payload = 100;
+  spec.dport = 0;  // as in a flow key
+  PuntPieces(Pieces(spec, {24, 64}));
+  ExpectInjected(spec, 3);
+  EXPECT_TRUE(Flow(TupleOfSpec(kVnet, spec)));
+}
+
+// An answer would have to be as long.
+TEST_P(NatPartsTest, TheRouterDoesNotAnswerLongPings) {
+  PacketSpec spec = Echo(net.fra, net.router);
+  spec.payload = 100;
+  PuntPieces(Pieces(spec, {24, 64}));
+  EXPECT_THAT(AllDrops(), ElementsAre(Pair(int{RP_DROP_FRAGMENT}, 3)));
+  EXPECT_THAT(plane->sent, IsEmpty());
 }
 
 TEST_P(NatPartsTest, TwoTenantsMayHaveTheSameIdentification) {
