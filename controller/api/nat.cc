@@ -184,12 +184,12 @@ absl::StatusOr<Json> GetNatWhois(const Backend& backend, const Query& query) {
                    MomentsOf(query, backend.clock().Now()));
   BlockLog* log = backend.block_log();
   if (log == nullptr)
-    return absl::UnavailableError("this edge keeps no NAT log");
+    return absl::UnavailableError("NAT log: this edge keeps none");
   ASSIGN_OR_RETURN(const std::vector<BlockTenure> tenures,
                    log->Whois(address, port, moments.from, moments.to));
   if (tenures.empty())
     return absl::NotFoundError(absl::StrCat(
-        "nobody had port ", port, " of ", address.ToString(), " at ",
+        "NAT log: nobody had port ", port, " of ", address.ToString(), " at ",
         absl::FormatTime(absl::RFC3339_sec, moments.from,
                          absl::UTCTimeZone())));
   Json owners = Json::array();

@@ -191,7 +191,8 @@ TEST_F(NatWhoisTest, AWholeSecondIsAllOfIt) {
 
 TEST_F(NatWhoisTest, WhoisSaysWhyItHasNoAnswer) {
   EXPECT_EQ(Error(absl::StrCat(kPort, "&time=1970-01-01T00:40:00Z"), 404),
-            "nobody had port 1100 of 2001:db8::1 at 1970-01-01T00:40:00+00:00");
+            "NAT log: nobody had port 1100 of 2001:db8::1 at "
+            "1970-01-01T00:40:00+00:00");
   EXPECT_THAT(Error(absl::StrCat(kPort, "&time=yesterday"), 400),
               HasSubstr("RFC 3339"));
   Error("/v1/nat/whois?address=203.0.113&port=1", 400);
