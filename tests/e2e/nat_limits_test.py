@@ -131,7 +131,7 @@ class NatLimitsTest(nat_lab.NatTest):
                           FIRST_VNI + number)
         return gre + head + ends + datagram
 
-    def test_1000_tenants_with_one_address_and_port_are_told_apart(self):
+    def test_thousand_tenants_with_one_address_and_port_are_told_apart(self):
         self.lab.xdpctl("apply", "-f", self.lab.write(
             "many.yaml", nat_lab.edge_lab.to_yaml(self.many())), timeout=60)
         self.addCleanup(self.lab.apply)
