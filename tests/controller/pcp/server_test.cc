@@ -576,9 +576,11 @@ TEST_F(PcpServerTest, NatPmpRefusesByName) {
 }
 
 // Whatever comes: one answer or none, and at the end every port is free.
-TEST_F(PcpServerTest, HostileRequestsLeaveNothingBehind) {
-  Start(Pool(), {.mappings_per_subscriber = 50});
-  for (int i = 0; i < 20000; ++i) {
+class PcpHostileTest
+    : public PcpServerTest,
+      public testing::WithParamInterface<std::pair<NatMapping, bool>> {
+ protected:
+  Bytes Hostile() {
     MapAsk ask = {.port = static_cast<uint16_t>(random_() % 100),
                   .lifetime = random_() % 3 == 0 ? 0 : uint32_t(random_()),
                   .protocol = random_() % 2 == 0 ? uint8_t{6} : uint8_t{17},
@@ -592,8 +594,26 @@ TEST_F(PcpServerTest, HostileRequestsLeaveNothingBehind) {
     for (uint32_t flips = random_() % 3; flips > 0; --flips)
       payload[random_() % payload.size()] = random_();
     if (random_() % 8 == 0) payload.resize(random_() % payload.size());
+    return payload;
+  }
+};
+INSTANTIATE_TEST_SUITE_P(
+    Pools, PcpHostileTest,
+    testing::Values(std::pair(NatMapping::kEndpointIndependent, false),
+                    std::pair(NatMapping::kEndpointIndependent, true),
+                    std::pair(NatMapping::kAddressAndPortDependent, false),
+                    std::pair(NatMapping::kAddressAndPortDependent, true)));
+
+TEST_P(PcpHostileTest, RequestsLeaveNothingBehind) {
+  NatPoolConfig pool = Pool();
+  const auto [mapping, logged] = GetParam();
+  pool.mapping = mapping;
+  Start(pool, {.mappings_per_subscriber = 50});
+  if (logged) nat_->log = [this](const BlockEvent&) { return ++records_; };
+  for (int i = 0; i < 5000; ++i) {
     answers_.clear();
-    server_->Receive(Client("10.1.0.5"), payload);
+    server_->Receive(Client("10.1.0.5"), Hostile());
+    Commit();  // of a block, if one was needed
     Commit();
     ASSERT_LE(answers_.size(), 1u);
     ASSERT_LE(kept_.size(), 50u);
