@@ -147,13 +147,15 @@ class NatPrefixTest : public NatEngineTest {
   void StartPrefix(NatFiltering filtering) {
     StartWith([&](NatPoolConfig& pool) {
       pool.filtering = filtering;
-      pool.prefixes = {
-          {.tenant = "acme",
-           .vnet = "frankfurt",
-           .inside =
-               Prefix::Parse(v4() ? "10.1.0.0/16" : "fd00:1::/48").value(),
-           .outside = Prefix::Parse(outside()).value()}};
+      pool.prefixes = Prefixes();
     });
+  }
+  std::vector<NatPrefixConfig> Prefixes() const {
+    const char* inside = v4() ? "10.1.0.0/16" : "fd00:1::/48";
+    return {{.tenant = "acme",
+             .vnet = "frankfurt",
+             .inside = Prefix::Parse(inside).value(),
+             .outside = Prefix::Parse(outside()).value()}};
   }
   std::string outside() const {
     return v4() ? "198.18.0.0/16" : "2001:db8:1::/48";
@@ -241,6 +243,46 @@ TEST_P(NatPrefixTest, ItsFlowsOutliveARestart) {
   Pass(absl::Seconds(130));
   EXPECT_EQ(Entries(), 0u);
   EXPECT_THAT(hooks.ends, SizeIs(2));
+}
+
+TEST_P(NatPrefixTest, ItsFlowsEndWithTheTenant) {
+  StartPrefix(NatFiltering::kEndpointIndependent);
+  Punt(Udp(net.fra, net.internet));
+  PuntOutside(Udp(net.internet2, fra(), 777));
+  Resources only_globex = LabResources();
+  only_globex.tenants.erase(only_globex.tenants.begin());
+  Apply(only_globex, 2);
+  EXPECT_THAT(PrefixUses(), IsEmpty());
+  Pass(absl::Seconds(3));
+  EXPECT_EQ(Entries(), 0u);
+  PuntOutside(Udp(net.internet2, fra(), 777));
+  EXPECT_THAT(AllDrops(), ElementsAre(Pair(int{RP_DROP_NAT_NO_MAPPING}, 1)));
+}
+
+TEST_P(NatPrefixTest, ItsFlowsEndAtARestartWithoutIt) {
+  StartPrefix(NatFiltering::kEndpointIndependent);
+  Punt(Udp(net.fra, net.internet));
+  PuntOutside(Udp(net.internet2, fra(), 777));
+  StartEngine();
+  EXPECT_EQ(Entries(), 0u);
+  EXPECT_THAT(hooks.ends, SizeIs(2));
+}
+
+// A static mapping comes first; its port has one external endpoint.
+TEST_P(NatPrefixTest, AStaticMappingIsAnExceptionFromIt) {
+  StartWith([&](NatPoolConfig& pool) {
+    pool.filtering = NatFiltering::kEndpointIndependent;
+    pool.prefixes = Prefixes();
+    pool.static_mappings = {{.tenant = "acme",
+                             .vnet = "frankfurt",
+                             .protocol = IPPROTO_UDP,
+                             .inside = {net.fra, 80},
+                             .outside = {net.nat, 8080}}};
+  });
+  EXPECT_EQ(Outside(Udp(net.fra, net.internet, 80)), (Endpoint{net.nat, 8080}));
+  EXPECT_EQ(Outside(Udp(net.fra, net.internet, 81)), (Endpoint{fra(), 81}));
+  PuntOutside(To(Udp(net.internet2, fra()), Endpoint{fra(), 80}));
+  EXPECT_THAT(AllDrops(), ElementsAre(Pair(int{RP_DROP_NAT_NO_MAPPING}, 1)));
 }
 
 TEST_P(NatPrefixTest, NeighboursMeetByTheirExternalAddresses) {

@@ -183,6 +183,22 @@ TEST_P(NatHairpinTest, AHostMayMeetItself) {
   EXPECT_TRUE(Flow(TupleOfSpec(kVnet, client)));
 }
 
+TEST_P(NatHairpinTest, AnExpiredFlowIsReplacedWithItsMappings) {
+  const Endpoint server = Outside(Udp(net.fra, net.internet));
+  const PacketSpec client = To(Udp(net.fra2, net.nat), server);
+  Punt(client);
+  const auto sessions = NatSessions();
+  const auto first = Flow(TupleOfSpec(kVnet, client));
+  clock.tick += ToTicks(absl::Seconds(125));  // the sweep has not come yet
+  Punt(client);
+  ASSERT_THAT(hooks.ends, SizeIs(1));
+  EXPECT_EQ(hooks.ends[0].reason, FlowEndReason::kReplaced);
+  EXPECT_EQ(NatSessions(), sessions);
+  const auto second = Flow(TupleOfSpec(kVnet, client));
+  ASSERT_TRUE(first && second);
+  EXPECT_EQ(second->translated_source, first->translated_source);
+}
+
 TEST_P(NatHairpinTest, OnlyASynBeginsAConnection) {
   const Endpoint server = Outside(Tcp(net.fra, net.internet));
   Punt(To(Tcp(net.fra2, net.nat, kTcpAck), server));

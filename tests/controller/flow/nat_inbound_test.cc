@@ -188,6 +188,49 @@ TEST_P(NatInboundTest, ARestartTakesFlowsFromOutsideOver) {
   EXPECT_THAT(hooks.ends, SizeIs(2));
 }
 
+// The flow that is replaced is the last that holds the mapping.
+TEST_P(NatInboundTest, ASynOnAClosedConnectionBeginsItAnew) {
+  StartFiltering(NatFiltering::kEndpointIndependent);
+  const PacketSpec out = Tcp(net.fra, net.internet);
+  const Endpoint nat = Outside(out);
+  const PacketSpec in = To(Tcp(net.internet2, net.nat), nat);
+  PuntOutside(in);
+  const FlowTuple tuple = TupleOfSpec(RP_REALM_UNDERLAY, in);
+  constexpr uint8_t kFin = RP_TCP_FIN;
+  ASSERT_TRUE(Edit(
+      tuple, [](rp_flow& f) { f.tcp = 0x33 | kFin | kFin << RP_TCP_REVERSE; }));
+  Pass(absl::Seconds(200));
+  Touch(tuple);
+  Pass(absl::Seconds(60));
+  EXPECT_FALSE(Flow(TupleOfSpec(kVnet, out)));
+  hooks.ends.clear();
+  PuntOutside(in);
+  ASSERT_THAT(hooks.ends, SizeIs(1));
+  EXPECT_EQ(hooks.ends[0].reason, FlowEndReason::kReplaced);
+  const auto flow = Flow(tuple);
+  ASSERT_TRUE(flow);
+  EXPECT_EQ(flow->tcp, 0);
+  EXPECT_THAT(NatSessions(), SizeIs(1));
+  EXPECT_THAT(OpenPorts(), ElementsAre(Open(IPPROTO_TCP, nat)));
+  Pass(absl::Seconds(250));
+  EXPECT_THAT(NatSessions(), IsEmpty());
+}
+
+// What comes in together is decided about together.
+TEST_P(NatInboundTest, PacketsThatComeTogetherHoldTheMappingOnce) {
+  StartFiltering(NatFiltering::kEndpointIndependent);
+  const Endpoint nat = Outside(Udp(net.fra, net.internet));
+  const PacketSpec in = To(Udp(net.internet2, net.nat), nat);
+  rp_punt punt = {};
+  punt.reason = RP_PUNT_MISS;
+  for (int i = 0; i < 3; ++i) plane->punts.emplace_back(punt, BuildPacket(in));
+  ASSERT_EQ(engine->ProcessPunts(64).value(), 3);
+  EXPECT_THAT(plane->injected, SizeIs(4));
+  EXPECT_THAT(AllFlows(), SizeIs(2));
+  Pass(absl::Seconds(130));
+  EXPECT_THAT(NatSessions(), IsEmpty());
+}
+
 TEST_P(NatInboundTest, PortsAreOpenWhileTheirMappingsAre) {
   StartFiltering(NatFiltering::kEndpointIndependent);
   EXPECT_THAT(OpenPorts(), IsEmpty());
