@@ -39,9 +39,9 @@ std::vector<uint8_t> NatPmpAnswer(const NatPmpRequest& request,
   const bool ok = result == NatPmpResult::kSuccess;
   switch (request.opcode) {
     case NatPmpOpcode::kExternalAddress: {
-      const std::string_view bytes = ok ? address.bytes() : IpAddress().bytes();
-      RP_CHECK(bytes.size() == 4);
-      answer.insert(answer.end(), bytes.begin(), bytes.end());
+      const IpAddress told = ok ? address : IpAddress();
+      RP_CHECK(told.is_v4());
+      answer.insert(answer.end(), told.bytes().begin(), told.bytes().end());
       break;
     }
     case NatPmpOpcode::kMapUdp:
