@@ -85,6 +85,19 @@ TEST_P(NatHairpinTest, BothMappingsAreHeldToTheEndAndOverARestart) {
   EXPECT_EQ(Entries(), 0u);
 }
 
+TEST_P(NatHairpinTest, ARestartTakesBothMappingsOrNone) {
+  const Endpoint server = Outside(Udp(net.fra, net.internet));
+  const Endpoint client = Outside(To(Udp(net.fra2, net.nat), server));
+  StartWith([&](NatPoolConfig& pool) {  // with the client's port only
+    pool.ports = {client.port, client.port};
+    pool.filtering = NatFiltering::kEndpointIndependent;
+  });
+  EXPECT_EQ(Entries(), 0u);
+  EXPECT_THAT(NatSessions(), IsEmpty());
+  EXPECT_THAT(OpenPorts(), IsEmpty());
+  EXPECT_THAT(hooks.ends, SizeIs(2));
+}
+
 TEST_P(NatHairpinTest, WhereNobodyIsNothingIsHeld) {
   Punt(Udp(net.fra, net.nat));
   EXPECT_THAT(AllDrops(), ElementsAre(Pair(int{RP_DROP_NAT_NO_MAPPING}, 1)));
