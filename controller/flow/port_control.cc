@@ -91,7 +91,7 @@ std::string PortControl::PoolOf(uint32_t realm, Family family) const {
 void PortControl::OnPacket(const rp_punt& punt, const Packet& packet) {
   const Endpoint& source = packet.tuple.source;
   const std::optional<absl::Span<const uint8_t>> payload = PayloadOf(packet);
-  if (!payload) return;
+  if (!payload || !limit_.Take(punt.realm, deps_.clock.Tick())) return;
   server_.Receive({.subscriber = {punt.realm, source.address},
                    .port = source.port,
                    .server = packet.tuple.destination.address,

@@ -10,6 +10,7 @@
 #include "controller/base/clock.h"
 #include "controller/compile/snapshot.h"
 #include "controller/flow/packet.h"
+#include "controller/flow/rate_limit.h"
 #include "controller/flow/replies.h"
 #include "controller/nat/allocator.h"
 #include "controller/nat/block_log.h"
@@ -50,6 +51,8 @@ class PortControl {
   PcpMappings mappings_;
   PcpServer server_;
   const Snapshot* snapshot_ = nullptr;
+  // RFC 6887 section 8.2: clients ask again. Each request may cost a record.
+  RateLimit limit_{100, 50};
 };
 
 }  // namespace rampart

@@ -136,15 +136,23 @@ uint64_t PcpMappings::Add(const Subscriber& subscriber, const Key& key,
                           Mapping mapping) {
   const uint64_t record = keep_(Describe(subscriber, key, mapping), true);
   if (record == 0) return 0;
-  expiries_.push({mapping.expires, subscriber, key});
-  mappings_[subscriber].insert_or_assign(key, std::move(mapping));
+  Put(subscriber, key, std::move(mapping));
   return record;
+}
+
+void PcpMappings::Put(const Subscriber& subscriber, const Key& key,
+                      Mapping mapping) {
+  Mapping& place = mappings_[subscriber][key];
+  expiries_.erase(ExpiryOf(subscriber, key, place));
+  place = std::move(mapping);
+  expiries_.insert(ExpiryOf(subscriber, key, place));
 }
 
 uint64_t PcpMappings::End(const Subscriber& subscriber, const Key& key) {
   const auto all = mappings_.find(subscriber);
   const Mapping mapping = std::move(all->second.extract(key).mapped());
   if (all->second.empty()) mappings_.erase(all);
+  expiries_.erase(ExpiryOf(subscriber, key, mapping));
   nat_.Release(RequestOf(mapping.pool, subscriber, key), mapping.outside);
   return keep_(Describe(subscriber, key, mapping), false);
 }
@@ -269,12 +277,9 @@ Outcome PcpMappings::DeleteAll(const Subscriber& subscriber, uint8_t protocol,
 
 void PcpMappings::Expire() {
   const uint64_t now = Now();
-  while (!expiries_.empty() && expiries_.top().time <= now) {
-    const Expiry expiry = expiries_.top();
-    expiries_.pop();
-    const Mapping* mapping = Find(expiry.subscriber, expiry.key);
-    if (mapping != nullptr && mapping->expires <= now)
-      End(expiry.subscriber, expiry.key);
+  while (!expiries_.empty() && std::get<uint64_t>(*expiries_.begin()) <= now) {
+    const auto [time, realm, address, key] = *expiries_.begin();
+    End({realm, address}, key);
   }
 }
 
@@ -321,13 +326,12 @@ bool PcpMappings::RestoreOne(const ExplicitMapping& kept, absl::Duration left) {
       return false;
     }
   }
-  const uint64_t expires =
-      Now() + ToTicks(std::min(left, absl::Seconds(limits_.max_lifetime)));
-  expiries_.push({expires, kept.subscriber, key});
-  mappings_[kept.subscriber][key] = {.pool = kept.pool,
-                                     .outside = kept.outside,
-                                     .nonce = kept.nonce,
-                                     .expires = expires};
+  Put(kept.subscriber, key,
+      {.pool = kept.pool,
+       .outside = kept.outside,
+       .nonce = kept.nonce,
+       .expires = Now() + ToTicks(std::min(
+                              left, absl::Seconds(limits_.max_lifetime)))});
   return true;
 }
 

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <queue>
+#include <set>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -101,14 +101,12 @@ class PcpMappings {
     uint64_t expires = 0;  // by Now()
   };
   using Mappings = std::map<Key, Mapping>;
-  struct Expiry {
-    uint64_t time;
-    Subscriber subscriber;
-    Key key;
-    friend bool operator<(const Expiry& a, const Expiry& b) {
-      return a.time > b.time;  // the first one on top
-    }
-  };
+  // When, and whose.
+  using Expiry = std::tuple<uint64_t, uint32_t, IpAddress, Key>;
+  static Expiry ExpiryOf(const Subscriber& subscriber, const Key& key,
+                         const Mapping& mapping) {
+    return {mapping.expires, subscriber.realm, subscriber.address, key};
+  }
 
   static NatAllocator::Request RequestOf(std::string_view pool,
                                          const Subscriber& subscriber,
@@ -121,6 +119,8 @@ class PcpMappings {
   // Keeps it, in place of an older one. Returns the record's number; 0: it
   // cannot be kept, and nothing has changed.
   uint64_t Add(const Subscriber& subscriber, const Key& key, Mapping mapping);
+  // In place of an older one.
+  void Put(const Subscriber& subscriber, const Key& key, Mapping mapping);
   // Gives the port back and forgets the mapping.
   uint64_t End(const Subscriber& subscriber, const Key& key);
   Outcome Delete(std::string_view pool, const Subscriber& subscriber,
@@ -141,7 +141,7 @@ class PcpMappings {
   const uint64_t began_;       // by Now()
   uint32_t epoch_before_ = 0;  // seconds, of earlier runs
   absl::flat_hash_map<Subscriber, Mappings> mappings_;  // none is empty
-  std::priority_queue<Expiry> expiries_;  // some are of mappings renewed since
+  std::set<Expiry> expiries_;                           // one of each mapping
 };
 
 }  // namespace rampart

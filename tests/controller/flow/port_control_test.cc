@@ -185,6 +185,18 @@ TEST_P(PortControlTest, WhoIsNotBehindTheTunnelIsNotHeard) {
   EXPECT_THAT(OpenPorts(), IsEmpty());
 }
 
+TEST_P(PortControlTest, AVnetIsHeardAHundredTimesASecond) {
+  Ask(MapRequest());
+  Answer();  // now there is a block
+  Pass(absl::Seconds(1));
+  for (uint8_t port = 1; port <= 100; ++port) {
+    Bytes request = MapRequest();
+    request[41] = port;  // inside
+    Ask(request);
+  }
+  EXPECT_THAT(OpenPorts(), SizeIs(1 + 50));
+}
+
 TEST_P(PortControlTest, ADamagedDatagramIsNotRead) {
   const Bytes good =
       BuildUdp({net.fra, 4000}, {net.router, kPcpPort}, MapRequest());
