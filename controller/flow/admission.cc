@@ -116,6 +116,11 @@ absl::Status Admission::OnMiss(const Arrival& arrival) {
       return absl::OkStatus();
     }
   }
+  // Fragments come here without having missed; this one goes the other way.
+  if (arrival.parts != nullptr && deps_.flows.NextHopOf<F>(key) != 0) {
+    Rejoin(arrival);
+    return absl::OkStatus();
+  }
   if (const Pending::Flow* flow = pending_.Find(arrival.tuple())) {
     Wait(arrival, flow->next_hop, flow->rule);
     return absl::OkStatus();

@@ -63,7 +63,7 @@ class NatFragmentsTest(nat_lab.NatTest):
 
     SITES = (Site("acme", 1), Site("acme", 2, "gre"),
              Site("acme", 3, "interface"), Site("globex", 1, "mac"))
-    POOLS = {"default": {"filtering": "endpoint-independent"}}
+    POOLS = {"default": {}}
     next_id = 100
 
     def identification(self):
