@@ -16,8 +16,12 @@ enum {
 enum perf_order {
   PERF_ORDER_SEQUENCE, /* 0, 1, ... flows - 1, 0, ... */
   PERF_ORDER_RANDOM,   /* a random permutation, again and again */
-  PERF_ORDER_NEW,      /* every packet another flow */
+  PERF_ORDER_NEW,      /* every packet another flow, of the hosts in turn */
 };
+
+/* The numbers of new flows, the nth of which is host n % PERF_HOSTS's. */
+#define PERF_HOSTS 1024
+#define PERF_NEW(n) (((n) % PERF_HOSTS) << 14 | (((n) / PERF_HOSTS) & 0x3fff))
 
 /* Flow by number: every source address has 16384 ports. */
 #define PERF_HOST(number) ((number) >> 14)

@@ -157,7 +157,7 @@ int perf_source(struct xdp_md* ctx) {
   void* data = (void*)(long)ctx->data;
   void* end = (void*)(long)ctx->data_end;
   struct perf_position* position;
-  __u32 zero = 0, number;
+  __u32 zero = 0, number, turn;
 
   position = bpf_map_lookup_elem(&perf_positions, &zero);
   if (!position || data + cfg_frame.header_len > end) return XDP_ABORTED;
@@ -168,9 +168,10 @@ int perf_source(struct xdp_md* ctx) {
     *(__u64*)(data + i * 8) =
         *(const volatile __u64*)(cfg_frame.header + i * 8);
   }
-  number = next_number(position);
+  turn = next_number(position);
+  number = cfg_order == PERF_ORDER_NEW ? PERF_NEW(turn) : turn;
   write_flow(data, number);
-  if (cfg_frame.peers > 1) write_peer(data, number);
+  if (cfg_frame.peers > 1) write_peer(data, turn);
   return cfg_send ? bpf_redirect_map(&perf_way_in, 0, 0) : XDP_DROP;
 }
 

@@ -146,7 +146,7 @@ absl::Status Rig::SetNumbers() const {
 // Each CPU begins elsewhere, so that they do not visit the same flows at the
 // same time.
 absl::Status Rig::SetPositions() const {
-  constexpr uint32_t kFarApart = 1 << 24;
+  constexpr uint32_t kFarApart = 1 << 22;
   std::vector<perf_position> positions(
       static_cast<size_t>(libbpf_num_possible_cpus()));
   uint32_t rank = 0;
