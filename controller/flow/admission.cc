@@ -14,6 +14,7 @@ namespace rampart {
 namespace {
 
 constexpr absl::Duration kPendingMax = absl::Seconds(3);
+constexpr absl::Duration kKnockTime = absl::Seconds(120);  // RFC 4787 REQ-5
 
 using PartsOf = std::vector<std::vector<uint8_t>>;
 
@@ -374,6 +375,10 @@ void Admission::Wait(const Arrival& arrival, uint32_t next_hop,
 
 absl::Status Admission::OnTick() {
   reassembly_.Expire();
+  knocks_.Expire(deps_.clock.Tick(), ToTicks(kKnockTime),
+                 [this](const Flows::NatHold& hold) {
+                   nat_->Release(hold.request, hold.outside);
+                 });
   return ServePending();
 }
 

@@ -19,6 +19,7 @@
 #include "controller/flow/flow_entry.h"
 #include "controller/flow/flows.h"
 #include "controller/flow/hooks.h"
+#include "controller/flow/knocks.h"
 #include "controller/flow/next_hops.h"
 #include "controller/flow/packet.h"
 #include "controller/flow/parts.h"
@@ -131,6 +132,13 @@ class Admission {
   bool HoldInside(uint8_t protocol, const Inside& inside,
                   const Endpoint& outside, const Endpoint& remote,
                   Flows::NatHolds& holds);
+  // Whether who is behind tuple.destination lets the host in whose mapping
+  // `holds` has; then its own is added. If it is only the filter that does not,
+  // the mapping may stay behind as a knock.
+  Refusal EnterHairpin(const FlowTuple& tuple, Flows::NatHolds& holds,
+                       Inside& inside);
+  absl::Status PlanHairpin(const Arrival& arrival, const Inside& inside,
+                           FlowPlan& plan);
   // From a vnet to a NAT address, and so to another host behind one (RFC 4787
   // REQ-9).
   template <typename F>
@@ -197,6 +205,7 @@ class Admission {
   PortControl* port_control_ = nullptr;
   Pending pending_;
   Reassembly reassembly_;
+  Knocks knocks_;
   Parts parts_;
   // Of the punts in hand.
   std::vector<Packet> packets_;

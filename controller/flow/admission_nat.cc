@@ -94,7 +94,8 @@ Admission::Refusal Admission::FindInside(uint8_t protocol,
   const std::optional<NatInside> found =
       nat_->FindInside(protocol, outside, remote);
   if (!found) return {RP_DROP_NAT_NO_MAPPING, false};
-  if (!found->admits) return {RP_DROP_NAT_FILTERED, false};
+  if (!found->admits && !knocks_.Knows({protocol, outside, remote}))
+    return {RP_DROP_NAT_FILTERED, false};
   const uint32_t realm = found->subscriber.realm;
   const Snapshot::VnetRef vnet = snapshot_->FindVnet(realm);
   const std::optional<Snapshot::RouteRef> route =
@@ -167,46 +168,68 @@ bool Admission::HoldInside(uint8_t protocol, const Inside& inside,
   return false;
 }
 
-template <typename F>
-absl::Status Admission::AdmitHairpin(const Arrival& arrival,
-                                     const Snapshot::RouteRef& route,
-                                     const std::string& rule) {
-  const FlowTuple& tuple = arrival.tuple();
-  const rp_punt& punt = arrival.punt;
-  Flows::NatHolds holds;
-  const NatVerdict verdict = Hold(RequestOf(arrival, route), holds);
-  if (verdict != NatVerdict::kGranted)
-    return RefuseMapping<F>(arrival, verdict, rule);
-  FlowPlan plan = BeginPlan(tuple);
-  plan.source = holds[0].outside;
-  Inside inside;
-  Refusal refusal =
-      plan.source == tuple.destination  // both directions would be one key
-          ? Refusal{RP_DROP_HAIRPIN}
-          : FindInside(tuple.protocol, tuple.destination, plan.source, inside);
-  if (!refusal && !HoldInside(tuple.protocol, inside, tuple.destination,
-                              plan.source, holds))
-    refusal = {RP_DROP_NAT_NO_MAPPING, false};
-  if (refusal) {
-    Release(holds);
-    return Refuse<F>(arrival, refusal);
+Admission::Refusal Admission::EnterHairpin(const FlowTuple& tuple,
+                                           Flows::NatHolds& holds,
+                                           Inside& inside) {
+  const Endpoint source = holds[0].outside;
+  if (source == tuple.destination)  // both directions would be one key
+    return {RP_DROP_HAIRPIN};
+  const Refusal refusal =
+      FindInside(tuple.protocol, tuple.destination, source, inside);
+  if (refusal.reason == RP_DROP_NAT_FILTERED) {
+    // The route's name of the pool goes with its configuration.
+    holds[0].request.pool = nat_->PoolOf(source.address)->name;
+    if (knocks_.Add({tuple.protocol, source, tuple.destination}, holds[0],
+                    deps_.clock.Tick()))
+      holds.clear();
   }
+  if (refusal) return refusal;
+  if (!HoldInside(tuple.protocol, inside, tuple.destination, source, holds))
+    return {RP_DROP_NAT_NO_MAPPING, false};
+  if (const auto hold =
+          knocks_.Take({tuple.protocol, tuple.destination, source}))
+    nat_->Release(hold->request, hold->outside);
+  return {};
+}
+
+absl::Status Admission::PlanHairpin(const Arrival& arrival,
+                                    const Inside& inside, FlowPlan& plan) {
+  const rp_punt& punt = arrival.punt;
   plan.destination = inside.endpoint;
   plan.snat = true;
   plan.reverse_realm = inside.subscriber.realm;
   plan.on_ramp[kForward] = punt.tunnel;
   plan.on_ramp[kReverse] = inside.tunnel->id;
-  const absl::StatusOr<uint32_t> there = deps_.next_hops.ToTunnel(
-      *inside.tunnel, inside.subscriber.realm, inside.subscriber.address,
-      static_cast<uint32_t>(HashOf(tuple) >> 32));
-  const absl::StatusOr<uint32_t> back = deps_.next_hops.ToTunnel(
-      *arrival.on_ramp.tunnel, punt.realm, tuple.source.address, punt.peer);
-  if (!there.ok() || !back.ok()) {
+  ASSIGN_OR_RETURN(
+      plan.next_hop[kForward],
+      deps_.next_hops.ToTunnel(
+          *inside.tunnel, inside.subscriber.realm, inside.subscriber.address,
+          static_cast<uint32_t>(HashOf(plan.tuple) >> 32)));
+  ASSIGN_OR_RETURN(
+      plan.next_hop[kReverse],
+      deps_.next_hops.ToTunnel(*arrival.on_ramp.tunnel, punt.realm,
+                               plan.tuple.source.address, punt.peer));
+  return absl::OkStatus();
+}
+
+template <typename F>
+absl::Status Admission::AdmitHairpin(const Arrival& arrival,
+                                     const Snapshot::RouteRef& route,
+                                     const std::string& rule) {
+  Flows::NatHolds holds;
+  const NatVerdict verdict = Hold(RequestOf(arrival, route), holds);
+  if (verdict != NatVerdict::kGranted)
+    return RefuseMapping<F>(arrival, verdict, rule);
+  FlowPlan plan = BeginPlan(arrival.tuple());
+  plan.source = holds[0].outside;
+  Inside inside;
+  Refusal refusal = EnterHairpin(arrival.tuple(), holds, inside);
+  if (!refusal && !PlanHairpin(arrival, inside, plan).ok())
+    refusal = {RP_DROP_NEXT_HOP_DOWN};
+  if (refusal) {
     Release(holds);
-    return Refuse<F>(arrival, {RP_DROP_NEXT_HOP_DOWN});
+    return Refuse<F>(arrival, refusal);
   }
-  plan.next_hop[kForward] = *there;
-  plan.next_hop[kReverse] = *back;
   if (!Resolved(arrival, plan, rule)) {
     Release(holds);
     return absl::OkStatus();

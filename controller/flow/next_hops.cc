@@ -60,21 +60,21 @@ absl::Status NextHops::ResolveAll() {
 
 absl::Status NextHops::ResolveEach() {
   paths_.BeginUse();
-  down_ = 0;
+  unknown_ = 0;
   for (uint32_t index = 1; index < hops_.size(); ++index) {
     RETURN_IF_ERROR(Resolve(index));
-    down_ += !Usable(index);
+    unknown_ += IsUnknown(index);
   }
   paths_.EndUse();
   return absl::OkStatus();
 }
 
 absl::Status NextHops::ResolveDown() {
-  down_ = 0;
+  unknown_ = 0;
   for (uint32_t index = 1; index < hops_.size(); ++index) {
     if (Usable(index)) continue;
     RETURN_IF_ERROR(Resolve(index));
-    down_ += !Usable(index);
+    unknown_ += IsUnknown(index);
   }
   return absl::OkStatus();
 }
@@ -145,7 +145,7 @@ absl::StatusOr<uint32_t> NextHops::NewIndex() {
 }
 
 absl::StatusOr<uint32_t> NextHops::Make(const Identity& identity) {
-  if (identity.use == RP_USE_INTERFACE && down_ >= kUnknownMax)
+  if (identity.use == RP_USE_INTERFACE && unknown_ >= kUnknownMax)
     return absl::ResourceExhaustedError("next hop: too many are unresolved");
   ASSIGN_OR_RETURN(const uint32_t index, NewIndex());
   hops_[index] = {.identity = identity, .used_in = pass_};
@@ -154,7 +154,7 @@ absl::StatusOr<uint32_t> NextHops::Make(const Identity& identity) {
     free_.push_back(index);
     return status;
   }
-  down_ += !Usable(index);
+  unknown_ += IsUnknown(index);
   return index;
 }
 

@@ -107,6 +107,10 @@ class NextHops {
   absl::Status Resolve(uint32_t index);
   absl::Status ResolveEach();
   absl::Status Free(uint32_t index);
+  // A host behind an interface that has not been found.
+  bool IsUnknown(uint32_t index) const {
+    return hops_[index].identity.use == RP_USE_INTERFACE && !Usable(index);
+  }
 
   const Map<uint32_t, rp_next_hop>& map_;
   Paths paths_;
@@ -118,7 +122,7 @@ class NextHops {
   absl::flat_hash_map<std::pair<Via, Family>, uint32_t> underlay_;
   absl::flat_hash_map<IpAddress, uint32_t> destinations_;
   uint32_t pass_ = 2;
-  size_t down_ = 0;  // at the last look, and made since
+  size_t unknown_ = 0;  // IsUnknown(), at the last look, and made since
 };
 
 }  // namespace rampart

@@ -112,19 +112,47 @@ TEST_P(NatHairpinTest, FilteringHoldsForNeighboursToo) {
   const Endpoint server = Outside(Udp(net.fra, net.internet));
   Punt(To(Udp(net.fra2, net.nat), server));
   EXPECT_THAT(AllDrops(), ElementsAre(Pair(int{RP_DROP_NAT_FILTERED}, 1)));
-  EXPECT_THAT(NatSessions(), SizeIs(1));
   EXPECT_EQ(Entries(), 2u);
-}
-
-// By the address that a neighbour has outside.
-TEST_P(NatHairpinTest, WhoTalksToTheNatAddressLetsNeighboursIn) {
-  StartFiltering(NatFiltering::kAddressDependent);
-  const Endpoint other = Outside(Udp(net.fra2, net.internet));
-  const Endpoint server = Outside(Udp(net.fra, net.internet));
-  Punt(To(Udp(net.fra, net.nat), other));
-  EXPECT_EQ(Drops(RP_DROP_NAT_FILTERED), 1u);
   Punt(To(Udp(net.fra2, net.nat), server));
   EXPECT_EQ(Drops(RP_DROP_NAT_FILTERED), 2u);
+  EXPECT_THAT(NatSessions(), SizeIs(2)) << "who knocks keeps the mapping";
+  Pass(absl::Seconds(122));
+  EXPECT_THAT(NatSessions(), IsEmpty());
+}
+
+// RFC 4787 section 5: it admits whom the inside has sent to, be it in vain.
+TEST_P(NatHairpinTest, TheAnswerToAKnockIsLetIn) {
+  for (const NatFiltering filtering :
+       {NatFiltering::kAddressDependent,
+        NatFiltering::kAddressAndPortDependent}) {
+    StartFiltering(filtering);
+    const Endpoint first = Outside(Udp(net.fra, net.internet));
+    const Endpoint second = Outside(Udp(net.fra2, net.internet));
+    Punt(To(Udp(net.fra, net.nat), second));
+    const uint64_t filtered = Drops(RP_DROP_NAT_FILTERED);
+    PacketSpec answer = To(Udp(net.fra2, net.nat), first);
+    answer.source = net.fra2;
+    Punt(answer);
+    EXPECT_EQ(Drops(RP_DROP_NAT_FILTERED), filtered);
+    const auto flow = Flow(TupleOfSpec(kVnet, answer));
+    ASSERT_TRUE(flow);
+    EXPECT_EQ(flow->translated_source, second);
+    EXPECT_EQ(flow->translated_destination, (Endpoint{net.fra, 1234}));
+    Pass(absl::Seconds(122));
+    EXPECT_THAT(NatSessions(), IsEmpty());
+  }
+}
+
+TEST_P(NatHairpinTest, AKnockIsForOneProtocolAndOneEndpoint) {
+  StartFiltering(NatFiltering::kAddressAndPortDependent);
+  const Endpoint first = Outside(Udp(net.fra, net.internet));
+  const Endpoint second = Outside(Udp(net.fra2, net.internet));
+  const Endpoint tcp = Outside(Tcp(net.fra, net.internet));
+  Outside(Udp(net.fra2, net.internet, 4321));
+  Punt(To(Udp(net.fra, net.nat), second));
+  Punt(To(Udp(net.fra2, net.nat, 4321), first));
+  Punt(To(Tcp(net.fra2, net.nat), tcp));
+  EXPECT_EQ(Drops(RP_DROP_NAT_FILTERED), 3u);
 }
 
 TEST_P(NatHairpinTest, ThePolicyOfBothSidesIsAsked) {

@@ -117,9 +117,22 @@ class NatPropertyTest : public NatEngineTest {
     std::multiset<std::string> sessions;
     for (const auto& [session, holds] : needed.holds)
       sessions.insert(session + std::to_string(holds));
-    ASSERT_EQ(NatSessions(), sessions);
-    ASSERT_EQ(OpenPorts(), needed.open);
     ASSERT_EQ(Entries(), entries);
+    if (filtering == NatFiltering::kEndpointIndependent) {
+      ASSERT_EQ(NatSessions(), sessions);
+      ASSERT_EQ(OpenPorts(), needed.open);
+      return;
+    }
+    // Neighbours that were not let in hold theirs for a while, too.
+    std::map<std::string, int> held;
+    for (const std::string& session : NatSessions()) {
+      const size_t count = session.rfind('x') + 1;
+      held[session.substr(0, count)] = std::stoi(session.substr(count));
+    }
+    for (const auto& [session, holds] : needed.holds)
+      ASSERT_GE(held[session], holds) << session;
+    for (const std::string& port : needed.open)
+      ASSERT_TRUE(OpenPorts().contains(port)) << port;
   }
 
   std::mt19937 dice;
