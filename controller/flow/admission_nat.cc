@@ -186,9 +186,6 @@ Admission::Refusal Admission::EnterHairpin(const FlowTuple& tuple,
   if (refusal) return refusal;
   if (!HoldInside(tuple.protocol, inside, tuple.destination, source, holds))
     return {RP_DROP_NAT_NO_MAPPING, false};
-  if (const auto hold =
-          knocks_.Take({tuple.protocol, tuple.destination, source}))
-    nat_->Release(hold->request, hold->outside);
   return {};
 }
 
@@ -234,6 +231,11 @@ absl::Status Admission::AdmitHairpin(const Arrival& arrival,
     Release(holds);
     return absl::OkStatus();
   }
+  // What a knock has kept is the flow's now.
+  const FlowTuple& tuple = arrival.tuple();
+  if (const auto hold =
+          knocks_.Take({tuple.protocol, tuple.destination, plan.source}))
+    nat_->Release(hold->request, hold->outside);
   Admitted<F>(arrival, plan, rule, std::move(holds));
   return absl::OkStatus();
 }

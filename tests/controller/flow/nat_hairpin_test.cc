@@ -98,6 +98,27 @@ TEST_P(NatHairpinTest, ARestartTakesBothMappingsOrNone) {
   EXPECT_THAT(hooks.ends, SizeIs(2));
 }
 
+TEST_P(NatHairpinTest, AnAnswerToAKnockMayWait) {
+  StartFiltering(NatFiltering::kAddressAndPortDependent);
+  const Endpoint one = Outside(Udp(net.fra, net.internet));
+  const Endpoint other = Outside(Udp(net.fra2, net.internet));
+  Pass(absl::Seconds(100));
+  Punt(To(Udp(net.fra, net.nat), other));
+  Touch(TupleOfSpec(kVnet, Udp(net.fra2, net.internet)));
+  Pass(absl::Seconds(30));  // only the knock holds the mapping of `one` now
+  const auto neighbour =
+      underlay.neighbours.extract({kUplinkIf, net.fra_remote});
+  clock.tick++;
+  engine->OnUnderlayChange();
+  const PacketSpec answer = To(Udp(net.fra2, net.nat), one);
+  Punt(answer);
+  EXPECT_EQ(engine->statistics().pending_packets, 1u);
+  underlay.neighbours[{kUplinkIf, net.fra_remote}] = neighbour.mapped();
+  clock.tick++;
+  engine->OnUnderlayChange();
+  EXPECT_TRUE(Flow(TupleOfSpec(kVnet, answer)));
+}
+
 TEST_P(NatHairpinTest, WhereNobodyIsNothingIsHeld) {
   Punt(Udp(net.fra, net.nat));
   EXPECT_THAT(AllDrops(), ElementsAre(Pair(int{RP_DROP_NAT_NO_MAPPING}, 1)));
