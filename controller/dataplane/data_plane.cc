@@ -37,6 +37,17 @@ absl::StatusOr<Map<K, V>> TypedMap(const MapFds& fds, const char* name) {
   return Map<K, V>::Of(std::move(fd));
 }
 
+// family: '4' or '6'.
+template <typename Table>
+absl::StatusOr<std::unique_ptr<Table>> OpenTable(const MapFds& fds, char family,
+                                                 const rp_flow_hash& hash,
+                                                 uint32_t capacity,
+                                                 GracePeriod& grace_period) {
+  const auto fd = [&](std::string name) { return fds.at(name + family).get(); };
+  return Table::Open({fd("rp_flow_tags"), fd("rp_flows"), fd("rp_flow_notes")},
+                     hash, capacity, grace_period);
+}
+
 absl::StatusOr<Maps> TypedMaps(const MapFds& fds, uint32_t capacity) {
   ASSIGN_OR_RETURN(auto config,
                    (TypedMap<uint32_t, rp_config>(fds, "rp_config")));
@@ -45,18 +56,11 @@ absl::StatusOr<Maps> TypedMaps(const MapFds& fds, uint32_t capacity) {
   ASSIGN_OR_RETURN(auto grace_period, MakeGracePeriod());
   // An earlier run may have removed entries just before it ended.
   RETURN_IF_ERROR(grace_period->Wait());
-  ASSIGN_OR_RETURN(
-      auto flows4,
-      FlowTable4::Open(
-          {fds.at("rp_flow_tags4").get(), fds.at("rp_flows4").get(),
-           fds.at("rp_flow_notes4").get()},
-          current->flow_hash, capacity, *grace_period));
-  ASSIGN_OR_RETURN(
-      auto flows6,
-      FlowTable6::Open(
-          {fds.at("rp_flow_tags6").get(), fds.at("rp_flows6").get(),
-           fds.at("rp_flow_notes6").get()},
-          current->flow_hash, capacity, *grace_period));
+  const rp_flow_hash& hash = current->flow_hash;
+  ASSIGN_OR_RETURN(auto flows4, OpenTable<FlowTable4>(fds, '4', hash, capacity,
+                                                      *grace_period));
+  ASSIGN_OR_RETURN(auto flows6, OpenTable<FlowTable6>(fds, '6', hash, capacity,
+                                                      *grace_period));
   ASSIGN_OR_RETURN(auto next_hops,
                    (TypedMap<uint32_t, rp_next_hop>(fds, "rp_next_hops")));
   ASSIGN_OR_RETURN(auto peers4,

@@ -118,7 +118,9 @@ TEST_F(PinsTest, RefusesMapsOfAnotherLayout) {
   }
   const absl::Status status = OpenError();
   EXPECT_TRUE(absl::IsFailedPrecondition(status));
-  EXPECT_THAT(status.ToString(), HasSubstr("have layout 3, not 2"));
+  EXPECT_THAT(status.ToString(),
+              HasSubstr("have layout " + std::to_string(RP_LAYOUT_VERSION + 1) +
+                        ", not " + std::to_string(RP_LAYOUT_VERSION)));
 }
 
 TEST_F(PinsTest, RefusesMapsOfAnotherStore) {
