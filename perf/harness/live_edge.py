@@ -20,10 +20,10 @@ INTERNET = {4: "198.51.100.10", 6: "2001:db8:100::10"}
 NEAR_INTERNET = {4: "198.51.100.1", 6: "2001:db8:100::1"}
 POOL = {4: "198.18.1.{}", 6: "2001:2:0:1::{:x}"}
 POOL_SIZE = 256
-# A host of perf_load has 16384 ports: with one tenant exactly one block, three
-# to an address; else a tenant's part of them.
+# perf_load has 1024 hosts: with one tenant a block of each is enough for four
+# million flows, and twelve are to an address; else a tenant's part of them.
 PORTS = "16384-65535"
-BLOCK = 16384
+BLOCK = 4096
 
 FILL_RATE = 100000  # flows a second: below what one tenant may start
 # Flags of perf_load: from the peer, through SNAT, to the Internet.
@@ -89,7 +89,8 @@ devices:
   - {{name: c, role: uplink, mode: native}}
 gue: {{addresses: [{EDGE[4]}, "{EDGE[6]}"], port: 6080}}
 nat:
-  timeouts: {{udp: {self.settings.idle}}}
+  timeouts: {{udp: {self.settings.idle},
+             udp_unreplied: {self.settings.idle}}}
   pools:
     - {{name: default, ports: {PORTS},
        block_size: {BLOCK // self.settings.tenants},
