@@ -17,6 +17,7 @@
 #include "controller/api/handlers.h"
 #include "controller/api/server.h"
 #include "controller/base/status.h"
+#include "controller/daemon/nat_alarm.h"
 
 namespace rampart {
 namespace {
@@ -77,6 +78,7 @@ class Loop {
   void WaitForLog();
   void WaitForTick();
   void PruneLog();
+  void TellRefusals();
   void WaitForSignal();
 
   Edge& edge_;
@@ -86,6 +88,8 @@ class Loop {
   asio::posix::stream_descriptor log_;
   asio::steady_timer tick_;
   absl::Time pruned_ = absl::InfinitePast();
+  NatAlarm nat_alarm_;
+  absl::Time checked_ = absl::InfinitePast();
   asio::signal_set signals_;
   ErrorLog errors_;
 };
@@ -143,6 +147,7 @@ void Loop::WaitForTick() {
     if (error) return;
     errors_.Tell(edge_.engine().OnTick());
     PruneLog();
+    TellRefusals();
     WaitForTick();
   });
 }
@@ -152,6 +157,15 @@ void Loop::PruneLog() {
   if (now - pruned_ < absl::Hours(1)) return;
   pruned_ = now;
   edge_.block_log()->Prune(now - kLogKept);
+}
+
+void Loop::TellRefusals() {
+  const absl::Time now = edge_.clock().Now();
+  const NatAllocator* nat = edge_.engine().nat();
+  if (nat == nullptr || now - checked_ < kNatAlarmInterval) return;
+  checked_ = now;
+  for (const std::string& line : nat_alarm_.Check(nat->Use()))
+    spdlog::warn("{}", line);
 }
 
 void Loop::WaitForSignal() {

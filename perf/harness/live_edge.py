@@ -20,8 +20,8 @@ INTERNET = {4: "198.51.100.10", 6: "2001:db8:100::10"}
 NEAR_INTERNET = {4: "198.51.100.1", 6: "2001:db8:100::1"}
 POOL = {4: "198.18.1.{}", 6: "2001:2:0:1::{:x}"}
 POOL_SIZE = 256
-# perf_load has 1024 hosts: with one tenant a block of each is enough for four
-# million flows, and twelve are to an address; else a tenant's part of them.
+# A host of perf_load has 16384 ports: with one tenant four blocks, twelve are
+# to an address; else a tenant's part of them.
 PORTS = "16384-65535"
 BLOCK = 4096
 

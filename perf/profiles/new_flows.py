@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """New flows a second: every packet is another flow, and counts when it arrives
 translated. Through a real rampartd (policy, SNAT, punt and re-injection), and
-through the kernel's VXLAN, conntrack and nftables SNAT. 1024 hosts of 16
+through the kernel's VXLAN, conntrack and nftables SNAT. 256 hosts of 16
 tenants start flows in turn.
 
 Each round starts with empty tables. One core: everything runs on it, frames

@@ -19,9 +19,15 @@ enum perf_order {
   PERF_ORDER_NEW,      /* every packet another flow, of the hosts in turn */
 };
 
-/* The numbers of new flows, the nth of which is host n % PERF_HOSTS's. */
-#define PERF_HOSTS 1024
-#define PERF_NEW(n) (((n) % PERF_HOSTS) << 14 | (((n) / PERF_HOSTS) & 0x3fff))
+/* The number of the nth new flow: 256 hosts take turns, and others when these
+ * have used their ports.
+ */
+#define PERF_HOSTS 256
+#define PERF_PORTS 16384
+#define PERF_NEW(n)                                                      \
+  ((((n) / (PERF_HOSTS * PERF_PORTS)) * PERF_HOSTS + (n) % PERF_HOSTS) * \
+       PERF_PORTS |                                                      \
+   ((n) / PERF_HOSTS) % PERF_PORTS)
 
 /* Flow by number: every source address has 16384 ports. */
 #define PERF_HOST(number) ((number) >> 14)
