@@ -43,7 +43,9 @@ absl::StatusOr<std::unique_ptr<Table>> OpenTable(const MapFds& fds, char family,
                                                  const rp_flow_hash& hash,
                                                  uint32_t capacity,
                                                  GracePeriod& grace_period) {
-  const auto fd = [&](std::string name) { return fds.at(name + family).get(); };
+  const auto fd = [&](const std::string& name) {
+    return fds.at(name + family).get();
+  };
   return Table::Open({fd("rp_flow_tags"), fd("rp_flows"), fd("rp_flow_notes")},
                      hash, capacity, grace_period);
 }

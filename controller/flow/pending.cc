@@ -5,6 +5,15 @@
 #include <utility>
 
 namespace rampart {
+namespace {
+
+size_t BytesOf(const Pending::Waiting& waiting) {
+  size_t bytes = waiting.packet.size();
+  for (const std::vector<uint8_t>& part : waiting.parts) bytes += part.size();
+  return bytes;
+}
+
+}  // namespace
 
 const Pending::Flow* Pending::Find(const FlowTuple& tuple) const {
   if (size_ == 0) return nullptr;  // as nearly always: no hash
@@ -15,8 +24,11 @@ const Pending::Flow* Pending::Find(const FlowTuple& tuple) const {
 bool Pending::Add(Waiting waiting) {
   const bool record = waiting.next_hop == kRecord;
   if (size_ >= (record ? kRecordTotal : kTotal)) return false;
+  const size_t bytes = BytesOf(waiting);
+  if (bytes_ + bytes > kBytes) return false;
   std::deque<Waiting>& queue = queues_[waiting.next_hop];
   if (!record && queue.size() >= kPerNextHop) return false;
+  bytes_ += bytes;
   ++flows_.try_emplace(waiting.tuple, Flow{waiting.next_hop, 0, waiting.rule})
         .first->second.packets;
   queue.push_back(std::move(waiting));
@@ -24,9 +36,10 @@ bool Pending::Add(Waiting waiting) {
   return true;
 }
 
-void Pending::Forget(const FlowTuple& tuple) {
+void Pending::Forget(const Waiting& waiting) {
   --size_;
-  const auto flow = flows_.find(tuple);
+  bytes_ -= BytesOf(waiting);
+  const auto flow = flows_.find(waiting.tuple);
   if (--flow->second.packets == 0) flows_.erase(flow);
 }
 
@@ -39,7 +52,7 @@ std::vector<Pending::Waiting> Pending::TakeReady(
               std::back_inserter(taken));
     return true;
   });
-  for (const Waiting& waiting : taken) Forget(waiting.tuple);
+  for (const Waiting& waiting : taken) Forget(waiting);
   return taken;
 }
 
@@ -53,7 +66,7 @@ std::vector<Pending::Waiting> Pending::TakeExpired(uint32_t now,
     }
   }
   absl::erase_if(queues_, [](const auto& e) { return e.second.empty(); });
-  for (const Waiting& waiting : taken) Forget(waiting.tuple);
+  for (const Waiting& waiting : taken) Forget(waiting);
   return taken;
 }
 

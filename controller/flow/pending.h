@@ -32,6 +32,7 @@ class Pending {
   static constexpr size_t kPerNextHop = 64;
   static constexpr size_t kTotal = 4096;
   static constexpr size_t kRecordTotal = 16384;  // see kRecord
+  static constexpr size_t kBytes = 32 << 20;     // of all packets
   // In place of a next hop, and never one: what waits here waits for the record
   // of a block of ports.
   static constexpr uint32_t kRecord = 0;
@@ -61,11 +62,12 @@ class Pending {
   size_t size() const { return size_; }
 
  private:
-  void Forget(const FlowTuple& tuple);
+  void Forget(const Waiting& waiting);
 
   absl::flat_hash_map<uint32_t, std::deque<Waiting>> queues_;  // by next hop
   absl::flat_hash_map<FlowTuple, Flow> flows_;
   size_t size_ = 0;
+  size_t bytes_ = 0;
 };
 
 }  // namespace rampart

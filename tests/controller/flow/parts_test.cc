@@ -124,6 +124,18 @@ TEST(PendingTest, WhatWaitsForARecordHasTheWholeRoom) {
   EXPECT_FALSE(pending.Add(Waiting(Pending::kRecord, 2)));
 }
 
+TEST(PendingTest, DatagramsInPartsHaveNoMoreThanTheirMemory) {
+  Pending pending;
+  Pending::Waiting large = Waiting(Pending::kRecord, 1);
+  large.parts.assign(44, std::vector<uint8_t>(1500));
+  size_t held = 0;
+  while (pending.Add(large)) ++held;
+  EXPECT_EQ(held, Pending::kBytes / (44 * 1500 + 1));
+  EXPECT_TRUE(pending.Add(Waiting(Pending::kRecord, 2)));
+  pending.TakeReady([](uint32_t) { return true; });
+  EXPECT_TRUE(pending.Add(large));
+}
+
 TEST(PendingTest, WhatWaitedTooLongIsTakenOut) {
   Pending pending;
   pending.Add(Waiting(7, 1, 100));
