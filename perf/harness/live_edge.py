@@ -90,7 +90,8 @@ devices:
 gue: {{addresses: [{EDGE[4]}, "{EDGE[6]}"], port: 6080}}
 nat:
   timeouts: {{udp: {self.settings.idle},
-             udp_unreplied: {self.settings.idle}}}
+             udp_unreplied: {self.settings.idle},
+             dns: {self.settings.idle}}}
   pools:
     - {{name: default, ports: {PORTS},
        block_size: {BLOCK // self.settings.tenants},
