@@ -211,59 +211,56 @@ Packet Part(uint32_t realm, uint32_t tunnel, uint16_t sport, uint16_t dport,
 
 // An IP header, then `bytes` as the fragment at `offset`.
 Packet FragmentOf(const Packet& link, const Ip& from, const Ip& to, uint8_t ttl,
-                  uint16_t offset, bool more, const Bytes& bytes) {
+                  uint16_t offset, bool more, const Bytes& bytes,
+                  uint8_t proto = kUdp) {
   if (!from.is_v4())
     return link.Ip6(from, to, {.ttl = ttl})
         .Fragment6(offset, more, 7)
-        .Opaque(kUdp, bytes);
+        .Opaque(proto, bytes);
   const uint16_t field =
       static_cast<uint16_t>(offset / 8 | (more ? 0x2000 : 0));
   return link.Ip4(from, to, {.ttl = ttl, .id = 7, .fragment = field})
-      .Opaque(kUdp, bytes);
+      .Opaque(proto, bytes);
 }
 
 // The datagram of a flow, before and after its translation.
-Bytes Transport(const Ip& from, const Ip& to, uint16_t sport, uint16_t dport) {
-  const Bytes packet = Packet()
-                           .IpAny(from, to)
-                           .Udp(sport, dport)
-                           .Payload(Bytes(1600, 'f'))
-                           .Build();
-  return Slice(packet, from.is_v4() ? 20 : 40, packet.size());
+Bytes Transport(const Ip& from, const Ip& to, uint16_t sport, uint16_t dport,
+                uint8_t proto = kUdp) {
+  Packet packet = Packet().IpAny(from, to);
+  packet = proto == kUdp ? packet.Udp(sport, dport) : packet.Tcp(sport, dport);
+  const Bytes bytes = packet.Payload(Bytes(1600, 'f')).Build();
+  return Slice(bytes, from.is_v4() ? 20 : 40, bytes.size());
 }
 
+// By their outer checksums, too: these cannot be made from the inner one, which
+// covers more than the part.
 TEST_P(NatTest, PartsOfADatagramAreTranslatedEachAsPacketsOfTheFlow) {
-  const Flow flow = Put(kUdp);
-  const Bytes before = Transport(host_, server_, 1234, 80);
-  const Bytes after = Transport(pool_, server_, 40000, 80);
-  for (const uint16_t offset : {0, 800}) {
-    const bool more = offset == 0;
-    const size_t end = more ? 800 : before.size();
-    const Packet in = FragmentOf(Packet(), host_, server_, 64, offset, more,
-                                 Slice(before, offset, end));
-    EXPECT_THAT(
-        RunOn(kInject, Part(kVni, tunnel_.id, 1234, 80, kUdp, in, v4())),
-        ForwardedUnjudged(FragmentOf(ToLink(), pool_, server_, 63, offset, more,
-                                     Slice(after, offset, end))));
-  }
-  EXPECT_EQ(PacketsOf(ReadEntry(programs(), flow)), 2u);
-}
-
-// The outer checksum cannot be made from the inner one, which covers more than
-// the part.
-TEST_P(NatTest, PartsForATunnelHaveRightOuterChecksums) {
-  const Flow flow = Put(kUdp);
-  const Bytes before = Transport(server_, pool_, 80, 40000);
-  const Bytes after = Transport(server_, host_, 80, 1234);
-  for (const uint16_t offset : {0, 800}) {
-    const bool more = offset == 0;
-    const size_t end = more ? 800 : before.size();
-    const Packet in = FragmentOf(Packet(), server_, pool_, 64, offset, more,
-                                 Slice(before, offset, end));
-    EXPECT_THAT(RunOn(kInject, Part(0, 0, 80, 40000, kUdp, in, v4())),
-                ForwardedUnjudged(FragmentOf(
-                    ToPeer(tunnel_, {.port = flow.reverse_entropy}), server_,
-                    host_, 63, offset, more, Slice(after, offset, end))));
+  for (const uint8_t proto : {kUdp, kTcp}) {
+    const Flow flow = Put(proto);
+    const auto expect = [&](uint32_t realm, uint32_t tunnel, const Ip(&from)[2],
+                            const Ip(&to)[2], const uint16_t(&sport)[2],
+                            const uint16_t(&dport)[2], const Packet& out) {
+      const Bytes before = Transport(from[0], to[0], sport[0], dport[0], proto);
+      const Bytes after = Transport(from[1], to[1], sport[1], dport[1], proto);
+      for (const uint16_t offset : {0, 800}) {
+        const bool more = offset == 0;
+        const size_t end = more ? 800 : before.size();
+        const Packet in = FragmentOf(Packet(), from[0], to[0], 64, offset, more,
+                                     Slice(before, offset, end), proto);
+        EXPECT_THAT(
+            RunOn(kInject,
+                  Part(realm, tunnel, sport[0], dport[0], proto, in, v4())),
+            ForwardedUnjudged(FragmentOf(out, from[1], to[1], 63, offset, more,
+                                         Slice(after, offset, end), proto)))
+            << int{proto} << " at " << offset;
+      }
+    };
+    expect(kVni, tunnel_.id, {host_, pool_}, {server_, server_}, {1234, 40000},
+           {80, 80}, ToLink());
+    expect(0, 0, {server_, server_}, {pool_, host_}, {80, 80}, {40000, 1234},
+           ToPeer(tunnel_, {.port = flow.reverse_entropy}));
+    EXPECT_EQ(PacketsOf(ReadEntry(programs(), flow)), 2u);
+    EXPECT_EQ(PacketsOf(ReadEntry(programs(), flow.Reversed())), 2u);
   }
 }
 
