@@ -7,20 +7,21 @@
 #include <cstdint>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "controller/base/status.h"
 
 namespace rampart {
 
 // A subset of 0 .. size - 1, a bit each; all are in it at first. Members are
-// also counted by group, so that finding the nth is quick in large sets.
+// also counted by group, so that finding the nth is quick in large sets. A set
+// of one group has all it is made of in itself.
 class FreeSet {
  public:
   explicit FreeSet(uint32_t size)
-      : size_(size),
-        count_(size),
-        words_((size + 63) / 64, ~uint64_t{0}),
-        counts_((size + kGroup - 1) / kGroup, kGroup) {
+      : size_(size), count_(size), words_((size + 63) / 64, ~uint64_t{0}) {
     if (size % 64 != 0) words_.back() = (uint64_t{1} << size % 64) - 1;
+    if (size <= kGroup) return;
+    counts_.assign((size + kGroup - 1) / kGroup, kGroup);
     if (size % kGroup != 0) counts_.back() = size % kGroup;
   }
 
@@ -49,7 +50,7 @@ class FreeSet {
   uint32_t TakeNth(uint32_t nth, uint64_t mask = kAll) {
     RP_CHECK(nth < count(mask));
     uint32_t group = 0;
-    if (mask == kAll)
+    if (mask == kAll && !counts_.empty())
       for (; nth >= counts_[group]; ++group) nth -= counts_[group];
     uint32_t at = group * (kGroup / 64);
     for (uint32_t here; nth >= (here = std::popcount(words_[at] & mask)); ++at)
@@ -67,7 +68,7 @@ class FreeSet {
     const uint64_t bit = uint64_t{1} << number % 64;
     if ((words_[number / 64] & bit) == 0) return false;
     words_[number / 64] ^= bit;
-    --counts_[number / kGroup];
+    if (!counts_.empty()) --counts_[number / kGroup];
     --count_;
     return true;
   }
@@ -78,7 +79,7 @@ class FreeSet {
     const uint64_t bit = uint64_t{1} << number % 64;
     RP_CHECK((words_[number / 64] & bit) == 0);
     words_[number / 64] ^= bit;
-    ++counts_[number / kGroup];
+    if (!counts_.empty()) ++counts_[number / kGroup];
     ++count_;
   }
 
@@ -87,8 +88,8 @@ class FreeSet {
 
   uint32_t size_;
   uint32_t count_;
-  std::vector<uint64_t> words_;
-  std::vector<uint16_t> counts_;  // by group
+  absl::InlinedVector<uint64_t, kGroup / 64> words_;
+  std::vector<uint16_t> counts_;  // by group; empty if there is only one
 };
 
 }  // namespace rampart

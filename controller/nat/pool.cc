@@ -313,8 +313,7 @@ Pool::Block& Pool::AddBlock(Holder& holder, uint32_t index, uint64_t record) {
   holder.second.external->owners[index] = &holder;
   CountBlock(1);
   return *holder.second.blocks.insert(
-      Seek(holder.second, index),
-      Block{MakePorts(index), record, shared_.now, false});
+      Seek(holder.second, index), Block{record, shared_.now, MakePorts(index)});
 }
 
 void Pool::Rest(External& external, Block& block, uint64_t ticks) {

@@ -45,10 +45,10 @@ class Pool {
   struct Holding;
   using Holder = std::pair<const Subscriber, Holding>;
   struct Block {
-    PortBlock ports;
     uint64_t record;      // durable, or nobody uses the block
     uint64_t idle_since;  // if no port is in use
-    bool queued;          // in resting_
+    PortBlock ports;
+    bool queued = false;  // in resting_
   };
   struct External {
     IpAddress address;

@@ -5,8 +5,8 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
-#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -28,23 +28,23 @@ class PortBlock {
  public:
   PortBlock(uint16_t first, uint32_t size, bool shared)
       : first_(first),
-        size_(size),
-        shared_(shared),
-        free_{FreeSet(shared ? 0 : size), FreeSet(shared ? 0 : size),
-              FreeSet(shared ? 0 : size)} {}
+        last_(static_cast<uint16_t>(first + size - 1)),
+        shared_(shared) {}
 
   uint16_t first() const { return first_; }
-  uint16_t last() const { return static_cast<uint16_t>(first_ + size_ - 1); }
+  uint16_t last() const { return last_; }
   // Ports in use; one that is shared counts once per use.
   uint32_t in_use() const {
     return in_use_[kTcp] + in_use_[kUdp] + in_use_[kIcmp];
   }
   uint32_t in_use(PortSpace space) const { return in_use_[space]; }
 
-  // mask: of FreeSet, for the distance from the first port.
+  // mask: of FreeSet, for the distance from the first port. Cost: nothing for
+  // kAll, unless ports are shared.
   uint32_t free(const PortUser& user, uint64_t mask) const {
+    if (!shared_ && mask == FreeSet::kAll) return size() - in_use_[user.space];
     if (const FreeSet* set = Find(user)) return set->count(mask);
-    return mask == FreeSet::kAll ? size_ : FreeSet(size_).count(mask);
+    return mask == FreeSet::kAll ? size() : FreeSet(size()).count(mask);
   }
   // Uniform if `nth` is, nth < free(user, mask).
   uint16_t TakeNth(const PortUser& user, uint32_t nth, uint64_t mask) {
@@ -62,43 +62,60 @@ class PortBlock {
     FreeSet& set = Make(user);
     set.Return(port - first_);
     --in_use_[user.space];
-    if (shared_ && set.complete()) by_remote_.erase({user.space, user.remote});
+    if (shared_ && set.complete())
+      spaces_[user.space]->by_remote.erase(user.remote);
   }
 
   // The inside port of a port in use; nothing where ports are shared.
   std::optional<uint16_t> InsideOf(PortSpace space, uint16_t port) const {
-    if (shared_ || free_[space].Contains(port - first_)) return std::nullopt;
-    return inside_[space][port - first_];
+    const Space* ports = spaces_[space].get();
+    if (shared_ || ports == nullptr || ports->free.Contains(port - first_))
+      return std::nullopt;
+    return ports->inside[port - first_];
+  }
+
+  // Has memory ready for TakeNth() of this space.
+  void Prefetch(PortSpace space) const {
+    const auto* ports = reinterpret_cast<const char*>(spaces_[space].get());
+    __builtin_prefetch(ports, 1);
+    __builtin_prefetch(ports + 64, 1);
   }
 
  private:
+  // What a block costs beyond its own cache line, once it has a port in use.
+  struct Space {
+    Space(uint32_t size, bool shared)
+        : free(shared ? 0 : size), inside(shared ? 0 : size) {}
+    FreeSet free;
+    std::vector<uint16_t> inside;  // by distance from the first port
+    // Where ports are shared, instead of both; complete sets are left out.
+    absl::flat_hash_map<Endpoint, FreeSet> by_remote;
+  };
+
+  uint32_t size() const { return last_ - first_ + 1; }
   const FreeSet* Find(const PortUser& user) const {
-    if (!shared_) return &free_[user.space];
-    const auto it = by_remote_.find({user.space, user.remote});
-    return it == by_remote_.end() ? nullptr : &it->second;
+    const Space* ports = spaces_[user.space].get();
+    if (ports == nullptr) return nullptr;
+    if (!shared_) return &ports->free;
+    const auto it = ports->by_remote.find(user.remote);
+    return it == ports->by_remote.end() ? nullptr : &it->second;
   }
   FreeSet& Make(const PortUser& user) {
-    if (!shared_) return free_[user.space];
-    return by_remote_.try_emplace({user.space, user.remote}, size_)
-        .first->second;
+    std::unique_ptr<Space>& ports = spaces_[user.space];
+    if (ports == nullptr) ports = std::make_unique<Space>(size(), shared_);
+    if (!shared_) return ports->free;
+    return ports->by_remote.try_emplace(user.remote, size()).first->second;
   }
   void Note(const PortUser& user, uint32_t number) {
     ++in_use_[user.space];
-    if (shared_) return;
-    std::vector<uint16_t>& inside = inside_[user.space];
-    if (inside.empty()) inside.resize(size_);
-    inside[number] = user.inside_port;
+    if (!shared_) spaces_[user.space]->inside[number] = user.inside_port;
   }
 
   uint16_t first_;
-  uint32_t size_;
-  bool shared_;
+  uint16_t last_;
   std::array<uint32_t, kPortSpaces> in_use_ = {};
-  std::array<FreeSet, kPortSpaces> free_;  // by PortSpace; unless shared
-  // By PortSpace and distance from the first; empty until one is in use.
-  std::array<std::vector<uint16_t>, kPortSpaces> inside_;
-  // Complete sets are left out.
-  absl::flat_hash_map<std::pair<PortSpace, Endpoint>, FreeSet> by_remote_;
+  std::array<std::unique_ptr<Space>, kPortSpaces> spaces_;  // null: all free
+  bool shared_;
 };
 
 }  // namespace rampart
