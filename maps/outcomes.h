@@ -97,6 +97,7 @@
 	X(FRAG_MEMORY, 103, "RP-FRG-004", "the tenant's memory for fragments is used up")          \
 	X(FRAG_MALFORMED, 104, "RP-FRG-005",                                                       \
 	  "fragment too small, too far, or first one without all headers")                         \
+	X(FRAG_DUPLICATE, 105, "RP-FRG-006", "fragment that is there already")                     \
 	X(NAT_NO_MAPPING, 110, "RP-NAT-001", "packet for a NAT address that no flow expects")      \
 	X(NAT_NO_ADDRESS, 111, "RP-NAT-002", "the pool has no address of this family")             \
 	X(NAT_EXHAUSTED, 112, "RP-NAT-003", "no free block of ports on the subscriber's address")  \

@@ -16,6 +16,7 @@ Admission::Admission(const Dependencies& dependencies)
     : deps_(dependencies),
       reassembly_(Reassembly::Limits(), deps_.clock,
                   [this](rp_outcome reason, size_t length) {
+                    --waiting_;
                     deps_.drops.Count(reason, length);
                   }),
       parts_(deps_.data_plane, static_cast<uint32_t>(deps_.hash_seed)) {}
@@ -63,7 +64,7 @@ absl::Status Admission::OnPunt(const Arrival& arrival) {
                                     : OnMiss<FlowV6>(arrival);
     case RP_PUNT_TTL:
       if (IsForRouter(arrival) && arrival.packet.IsEchoRequest())
-        deps_.replies.SendEchoReply(arrival.punt, arrival.packet);
+        AnswerEcho(arrival);
       else
         Tell(arrival, RP_DROP_TTL, IcmpError::kTimeExceeded);
       return absl::OkStatus();
@@ -132,11 +133,12 @@ absl::Status Admission::Decide(const Arrival& arrival,
       return Refuse<F>(arrival, {RP_DROP_FRAGMENT, false});
     if (port_control_ != nullptr && PortControl::IsFor(arrival.packet)) {
       port_control_->OnPacket(arrival.punt, arrival.packet);
+      ++answered_;
       return absl::OkStatus();
     }
     if (!arrival.packet.IsEchoRequest())
       return Refuse<F>(arrival, {RP_DROP_NO_ROUTE});
-    deps_.replies.SendEchoReply(arrival.punt, arrival.packet);
+    AnswerEcho(arrival);
     return absl::OkStatus();
   }
   const std::optional<Snapshot::RouteRef> route = snapshot_->FindRoute(
@@ -398,12 +400,18 @@ void Admission::Drop(const Arrival& arrival, rp_outcome reason) {
     deps_.drops.Count(reason, part.size());
 }
 
+void Admission::AnswerEcho(const Arrival& arrival) {
+  deps_.replies.SendEchoReply(arrival.punt, arrival.packet);
+  ++answered_;
+}
+
 void Admission::Inject(const Arrival& arrival) {
   if (arrival.parts != nullptr) return InjectParts(arrival);
-  if (!deps_.data_plane
-           .Inject(arrival.punt.realm, arrival.punt.tunnel,
-                   arrival.packet.bytes)
-           .ok())
+  if (deps_.data_plane
+          .Inject(arrival.punt.realm, arrival.punt.tunnel, arrival.packet.bytes)
+          .ok())
+    ++injected_;
+  else
     Drop(arrival, RP_DROP_INJECT);
 }
 

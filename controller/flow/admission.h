@@ -62,6 +62,11 @@ class Admission {
   absl::Status OnTick();
 
   size_t pending() const { return pending_.size(); }
+  // What became of punted packets, beside those that were dropped; fragments
+  // count one by one.
+  uint64_t injected() const { return injected_; }
+  uint64_t answered() const { return answered_; }
+  uint64_t waiting() const { return waiting_; }
 
  private:
   struct Arrival {
@@ -194,12 +199,20 @@ class Admission {
   absl::StatusOr<rp_outcome> Remember(const Arrival& arrival,
                                       rp_outcome reason);
   void Drop(const Arrival& arrival, rp_outcome reason);
+  void AnswerEcho(const Arrival& arrival);
   void InjectParts(const Arrival& arrival);
   void Inject(const Arrival& arrival);
   // The same for a packet of a flow that exists already.
   void Rejoin(const Arrival& arrival);
 
+  static uint64_t PacketsOf(const Arrival& arrival) {
+    return arrival.parts != nullptr ? arrival.parts->size() : 1;
+  }
+
   Dependencies deps_;
+  uint64_t injected_ = 0;
+  uint64_t answered_ = 0;
+  uint64_t waiting_ = 0;  // for a next hop, a record, their other fragments
   const Snapshot* snapshot_ = nullptr;
   NatAllocator* nat_ = nullptr;
   PortControl* port_control_ = nullptr;

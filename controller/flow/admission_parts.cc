@@ -14,7 +14,9 @@ absl::Status Admission::OnFragment(const Arrival& arrival) {
     Drop(arrival, result.reason);
     return absl::OkStatus();
   }
+  ++waiting_;
   if (!result.complete) return absl::OkStatus();
+  waiting_ -= result.complete->fragments.size();
   const Reassembly::Datagram& datagram =
       datagrams_.emplace_back(*std::move(result.complete));
   const std::optional<Packet> first =
@@ -32,10 +34,12 @@ absl::Status Admission::OnFragment(const Arrival& arrival) {
 void Admission::Split(const Arrival& arrival) {
   const std::vector<uint8_t> packet(arrival.packet.bytes.begin(),
                                     arrival.packet.bytes.end());
-  if (!parts_
-           .Inject(arrival.tuple(), arrival.punt.tunnel, arrival.punt.mtu,
-                   {packet})
-           .ok())
+  if (parts_
+          .Inject(arrival.tuple(), arrival.punt.tunnel, arrival.punt.mtu,
+                  {packet})
+          .ok())
+    ++injected_;
+  else
     Drop(arrival, RP_DROP_TOO_BIG_NO_DF);
 }
 
@@ -58,7 +62,10 @@ void Admission::InjectParts(const Arrival& arrival) {
   }
   const absl::Status status =
       parts_.Inject(tuple, punt.tunnel, punt.mtu, *arrival.parts);
-  if (status.ok()) return;
+  if (status.ok()) {
+    injected_ += PacketsOf(arrival);
+    return;
+  }
   Drop(arrival, absl::IsInvalidArgument(status) ? RP_DROP_TOO_BIG_NO_DF
                                                 : RP_DROP_INJECT);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Admission of packets that had to wait: for a next hop, or for the record of a
 // block of ports.
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -30,7 +31,10 @@ void Admission::Wait(const Arrival& arrival, uint32_t next_hop,
       .since = deps_.clock.Tick()};
   if (next_hop != Pending::kRecord && !pending_.IsWaitedFor(next_hop))
     deps_.next_hops.Probe(next_hop);
-  if (!pending_.Add(std::move(waiting))) Drop(arrival, RP_DROP_PENDING_FULL);
+  if (pending_.Add(std::move(waiting)))
+    waiting_ += PacketsOf(arrival);
+  else
+    Drop(arrival, RP_DROP_PENDING_FULL);
 }
 
 absl::Status Admission::OnTick() {
@@ -56,6 +60,7 @@ absl::Status Admission::ServePending(bool recorded) {
     const rp_outcome reason = waiting.next_hop == Pending::kRecord
                                   ? RP_DROP_NAT_LOG
                                   : RP_DROP_NEXT_HOP_DOWN;
+    waiting_ -= std::max<size_t>(waiting.parts.size(), 1);
     if (waiting.parts.empty()) deps_.drops.Count(reason, waiting.packet.size());
     for (const std::vector<uint8_t>& part : waiting.parts)
       deps_.drops.Count(reason, part.size());
@@ -74,6 +79,7 @@ absl::Status Admission::Resume(absl::Span<const Pending::Waiting> ready) {
     packets.push_back(*packet);
     Arrival arrival = ArrivalOf(waiting.punt, packets.back());
     if (!waiting.parts.empty()) arrival.parts = &waiting.parts;
+    waiting_ -= PacketsOf(arrival);
     status.Update(packet->is_v4() ? Resume<FlowV4>(arrival, waiting)
                                   : Resume<FlowV6>(arrival, waiting));
   }

@@ -86,6 +86,9 @@ class EngineImpl final : public Engine {
     background_.Update(admission_.ServePending(/*recorded=*/true));
   }
   Statistics statistics() const override;
+  const absl::flat_hash_map<uint32_t, FlowCount>& flow_counts() const override {
+    return flows_.by_realm();
+  }
 
  private:
   // Once: what of NAT does not change while this runs.
@@ -342,7 +345,11 @@ Engine::Statistics EngineImpl::statistics() const {
           .flows_ended = flows_.ended(),
           .flows_adopted = flows_.adopted(),
           .flows = flows_.size(),
-          .pending_packets = admission_.pending()};
+          .pending_packets = admission_.pending(),
+          .punts_dropped = drops_.counted(),
+          .punts_injected = admission_.injected(),
+          .punts_answered = admission_.answered(),
+          .punts_waiting = admission_.waiting()};
 }
 
 }  // namespace

@@ -9,12 +9,14 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "controller/base/clock.h"
 #include "controller/compile/snapshot.h"
 #include "controller/dataplane/data_plane.h"
+#include "controller/flow/flow_count.h"
 #include "controller/flow/hooks.h"
 #include "controller/nat/allocator.h"
 #include "controller/nat/block_log.h"
@@ -88,8 +90,17 @@ class Engine {
     uint64_t flows_adopted = 0;
     uint64_t flows = 0;  // now
     uint64_t pending_packets = 0;
+    // What became of the punts of this run; together they are `punts`.
+    uint64_t punts_dropped = 0;
+    uint64_t punts_injected = 0;
+    uint64_t punts_answered = 0;
+    uint64_t punts_waiting = 0;
   };
   virtual Statistics statistics() const = 0;
+  // Flows by realm: the vnet they came on from, or lead to from outside. Only
+  // realms that have had flows.
+  virtual const absl::flat_hash_map<uint32_t, FlowCount>& flow_counts()
+      const = 0;
 };
 
 inline constexpr absl::Duration kEngineTick = absl::Milliseconds(100);

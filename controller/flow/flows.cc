@@ -69,6 +69,9 @@ absl::Status Flows::Install(const FlowPair<F>& pair, const std::string& rule) {
   }
   flows.rules[*forward] = RuleId(rule);
   ++started_;
+  FlowCount& count = CountOf<F>(pair.key[kForward], pair.value[kForward]);
+  ++count.flows;
+  ++count.started;
   return absl::OkStatus();
 }
 
@@ -165,6 +168,9 @@ void Flows::TellEnd(const LiveFlow<F>& flow, FlowEndReason reason) {
 template <typename F>
 void Flows::End(const LiveFlow<F>& flow, FlowEndReason reason) {
   Remove(flow);
+  FlowCount& count = CountOf<F>(flow.key[kForward], flow.value[kForward]);
+  --count.flows;
+  ++count.ended;
   if (KindOf(flow.value[kForward].flow) == RP_FLOW_FORWARD_NAT) {
     const NatHolds holds =
         NatHoldsOf<F>(flow.key[kForward], flow.value[kForward]);
@@ -238,6 +244,7 @@ void Flows::Adopt() {
       TellEnd(flow, FlowEndReason::kRemoved);
     } else {
       ++adopted_;
+      ++CountOf<F>(key, value).flows;
     }
   }
 }

@@ -19,9 +19,11 @@
 #include "controller/base/clock.h"
 #include "controller/dataplane/data_plane.h"
 #include "controller/flow/expiry.h"
+#include "controller/flow/flow_count.h"
 #include "controller/flow/flow_entry.h"
 #include "controller/flow/hooks.h"
 #include "controller/nat/allocator.h"
+#include "maps/realm.h"
 
 namespace rampart {
 
@@ -150,6 +152,11 @@ class Flows {
   uint64_t ended() const { return ended_; }
   uint64_t adopted() const { return adopted_; }
 
+  // By the vnet that a flow came on from; from outside: that it leads to.
+  const absl::flat_hash_map<uint32_t, FlowCount>& by_realm() const {
+    return by_realm_;
+  }
+
  private:
   static constexpr uint32_t kFreshTicks = 30;  // 0.5 s
   template <typename F>
@@ -176,6 +183,12 @@ class Flows {
   template <typename F>
   void TellEnd(const LiveFlow<F>& flow, FlowEndReason reason);
   uint32_t RuleId(const std::string& rule);
+  template <typename F>
+  FlowCount& CountOf(const typename F::Key& key,
+                     const typename F::Value& value) {
+    return by_realm_[key.realm != RP_REALM_UNDERLAY ? key.realm
+                                                    : value.flow.reverse_realm];
+  }
   rp_flow_note Note() const { return {clock_.Tick(), epoch_}; }
 
   FlowHooks& hooks_;
@@ -190,6 +203,7 @@ class Flows {
   uint64_t started_ = 0;
   uint64_t ended_ = 0;
   uint64_t adopted_ = 0;
+  absl::flat_hash_map<uint32_t, FlowCount> by_realm_;
 };
 
 }  // namespace rampart

@@ -94,7 +94,8 @@ Reassembly::Result Reassembly::Add(const rp_punt& punt, const Packet& packet) {
   if (begun) {
     Held& held = *known->second;
     if (held.refused != RP_FORWARDED) return {.reason = held.refused};
-    if (IsDuplicate(held, *place, packet)) return {};
+    if (IsDuplicate(held, *place, packet))
+      return {.reason = RP_DROP_FRAG_DUPLICATE};
     if (const rp_outcome reason = Check(held, *place)) {
       Refuse(held, reason);
       return {.reason = reason};

@@ -63,10 +63,10 @@ class Reassembly {
 
   // packet: as ParsePacket() reads it, so a first fragment has its whole chain
   // of headers (RFC 7112) and its whole TCP, UDP or ICMP header (RFC 1858). An
-  // exact duplicate is swallowed. A datagram with fragments that overlap in any
-  // other way is refused, and with it all that still comes of it (RFC 5722).
-  // Reasons: RP_DROP_FRAG_OVERLAP, RP_DROP_FRAG_MALFORMED, RP_DROP_FRAG_MEMORY.
-  // Cost: O(fragments of the datagram).
+  // exact duplicate changes nothing. A datagram with fragments that overlap in
+  // any other way is refused, and with it all that still comes of it (RFC
+  // 5722). Reasons: RP_DROP_FRAG_OVERLAP, RP_DROP_FRAG_MALFORMED,
+  // RP_DROP_FRAG_MEMORY. Cost: O(fragments of the datagram).
   Result Add(const rp_punt& punt, const Packet& packet);
 
   // Gives up what is over its time. Add() does the same.

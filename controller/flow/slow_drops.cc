@@ -17,6 +17,7 @@ void SlowDrops::Count(rp_outcome reason, size_t ip_length) {
   ++counters_[reason].packets;
   counters_[reason].bytes += ip_length + ETHER_HDR_LEN;
   changed_.set(reason);
+  ++counted_;
 }
 
 absl::Status SlowDrops::Flush() {

@@ -25,11 +25,14 @@ class SlowDrops {
   // ip_length: of the packet, bytes.
   void Count(rp_outcome reason, size_t ip_length);
   absl::Status Flush();
+  // Packets since the start of this run.
+  uint64_t counted() const { return counted_; }
 
  private:
   const Map<uint32_t, rp_counter>& map_;
   std::array<rp_counter, RP_OUTCOME_COUNT> counters_ = {};
   std::bitset<RP_OUTCOME_COUNT> changed_;
+  uint64_t counted_ = 0;
 };
 
 }  // namespace rampart

@@ -84,6 +84,10 @@ class FakeEngine : public Engine {
             .flows = flows.size(),
             .pending_packets = 0};
   }
+  absl::flat_hash_map<uint32_t, FlowCount> counts;
+  const absl::flat_hash_map<uint32_t, FlowCount>& flow_counts() const override {
+    return counts;
+  }
 };
 
 class FakeClock : public Clock {

@@ -207,6 +207,21 @@ void EngineTest::SetUp() {
   StartEngine();
 }
 
+void EngineTest::TearDown() {
+  if (engine == nullptr) return;
+  const Engine::Statistics is = engine->statistics();
+  EXPECT_EQ(is.punts, is.punts_dropped + is.punts_injected + is.punts_answered +
+                          is.punts_waiting);
+  FlowCount sum;
+  for (const auto& [realm, count] : engine->flow_counts()) {
+    EXPECT_NE(realm, 0u);
+    sum.flows += count.flows;
+    sum.started += count.started;
+  }
+  EXPECT_EQ(sum.flows, is.flows);
+  EXPECT_EQ(sum.started, is.flows_started);
+}
+
 void EngineTest::StartEngine(const EdgeConfig& config) {
   engine.reset();
   edge = config;

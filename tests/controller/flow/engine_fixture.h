@@ -75,6 +75,8 @@ class EngineTest : public ::testing::TestWithParam<Family> {
  protected:
   EngineTest() : net(Net(GetParam())) {}
   void SetUp() override;
+  // Whatever the test did: every punt and every flow is accounted for.
+  void TearDown() override;
 
   // A new controller over the same maps. Applies the lab.
   void StartEngine(const EdgeConfig& config = LabEdge());
