@@ -84,14 +84,21 @@ absl::StatusOr<int> Apply(Session& session, const Arguments& arguments) {
 
 void AddApply(CLI::App& app, Session& session) {
   auto arguments = std::make_shared<Arguments>();
-  CLI::App* apply = app.add_subcommand(
-      "apply", "Make the resources what a file says: all of it or nothing");
+  CLI::App* apply = AddCommand(
+      app, session,
+      {.name = "apply",
+       .summary = "Make the resources what a file says: all of it or nothing",
+       .text = "The controller checks the file as a whole. A mistake is a line "
+               "\"file:line: what\", as editors understand it.",
+       .example = "xdpctl apply -f resources.yaml --dry-run",
+       .exits = {{kNotFound, "there is no such file"}},
+       .shows = Shows::kAction,
+       .run = [&session, arguments] { return Apply(session, *arguments); }});
   apply->add_option("-f,--file", arguments->file, "resources.yaml; - is stdin")
+      ->type_name("FILE")
       ->required();
   apply->add_flag("--dry-run", arguments->dry_run,
                   "Check, and say what would change");
-  apply->callback(
-      [&session, arguments] { session.result = Apply(session, *arguments); });
 }
 
 }  // namespace rampart::xdpctl

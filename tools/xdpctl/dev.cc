@@ -9,21 +9,22 @@ namespace rampart::xdpctl {
 void AddDev(CLI::App& app, Session& session) {
   CLI::App* dev = app.add_subcommand("dev", "Devices of this edge");
   AddList(*dev, session,
-          {.help = "Devices: how XDP runs there and why, what it did",
+          {.noun = "dev",
+           .help = "Devices: how XDP runs there and why, what it did",
            .path = "/v1/devices",
-           .rows = "devices",
-           .columns = {{"DEV", "name"},
-                       {"ROLE", "role"},
-                       {"STATE", "state"},
-                       {"MODE", "mode"},
-                       {"VNET", "vnet"},
-                       {"TUNNEL", "tunnel"},
-                       {"QUEUES", "queues"},
-                       {"FORWARDED", "forwarded"},
-                       {"PASSED", "passed"},
-                       {"PUNTED", "punted"},
-                       {"DROPPED", "dropped"},
-                       {"WHY", "why"}}});
+           .view = {.rows = "devices",
+                    .columns = {{"DEV", "name"},
+                                {"ROLE", "role"},
+                                {"STATE", "state"},
+                                {"MODE", "mode"},
+                                {"VNET", "vnet"},
+                                {"TUNNEL", "tunnel"},
+                                {"QUEUES", "queues"},
+                                {"FORWARDED", "forwarded"},
+                                {"PASSED", "passed"},
+                                {"PUNTED", "punted"},
+                                {"DROPPED", "dropped"},
+                                {"WHY", "why"}}}});
 }
 
 }  // namespace rampart::xdpctl

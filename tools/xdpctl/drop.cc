@@ -18,27 +18,31 @@ absl::StatusOr<int> List(Session& session, bool all) {
                                      [&](const MapReader& maps) {
                                        return DropsDocument(maps, all);
                                      }));
-  session.Print(document, [&] {
-    PrintRows(session, At(document, "drops"),
-              {{"ID", "id"},
-               {"REASON", "reason"},
-               {"DEV", "device"},
-               {"PACKETS", "packets"},
-               {"BYTES", "bytes"},
-               {"HELP", "help"}});
-  });
-  return session.result;
+  RETURN_IF_ERROR(PrintList(session, document,
+                            {.rows = "drops",
+                             .columns = {{"ID", "id"},
+                                         {"REASON", "reason"},
+                                         {"DEV", "device"},
+                                         {"PACKETS", "packets"},
+                                         {"BYTES", "bytes"},
+                                         {"HELP", "help"}},
+                             .name = {"id"}}));
+  return kOk;
 }
 
 }  // namespace
 
 void AddDrop(CLI::App& app, Session& session) {
   CLI::App* drop = app.add_subcommand("drop", "Dropped packets, by reason");
-  CLI::App* list =
-      drop->add_subcommand("list", "Reasons with their counters")->alias("ls");
   auto all = std::make_shared<bool>(false);
+  CLI::App* list =
+      AddCommand(*drop, session,
+                 {.name = "list",
+                  .aliases = {"ls"},
+                  .summary = "Reasons with their counters",
+                  .example = "xdpctl drop list --sort -packets",
+                  .run = [&session, all] { return List(session, *all); }});
   list->add_flag("-a,--all", *all, "Also reasons that were never counted");
-  list->callback([&session, all] { session.result = List(session, *all); });
 }
 
 }  // namespace rampart::xdpctl

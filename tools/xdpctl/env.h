@@ -15,6 +15,9 @@ struct Env {
   std::ostream& err;
   // The variable's value; "" if it is not set.
   std::function<std::string(const std::string& name)> variable;
+  bool terminal = false;  // `out` is one
+  // Waits that many seconds. Returns false if there is no more to be done.
+  std::function<bool(double seconds)> wait = [](double) { return true; };
 };
 
 // Stable: scripts depend on them.
@@ -23,8 +26,9 @@ enum ExitCode {
   kError = 1,
   kUsage = 2,  // or conflict
   kNotFound = 3,
+  kDenied = 4,    // the answer is "deny" or "would fail"
   kDegraded = 5,  // the answer is complete, the edge is not
-  kOffline = 6,   // answered from the pins, without the controller
+  kOffline = 6,   // answered from pins and state file, without the controller
 };
 
 }  // namespace rampart::xdpctl

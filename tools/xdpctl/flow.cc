@@ -58,22 +58,27 @@ std::string Idle(const Json& row) { return HumanSeconds(At(row, "idle_s")); }
 
 void AddFlow(CLI::App& app, Session& session) {
   CLI::App* flow = app.add_subcommand("flow", "Flows");
-  AddSelectedList(*flow, session,
-                  {.help = "Flows that the selectors choose",
-                   .path = "/v1/flows",
-                   .rows = "flows",
-                   .columns = {{"VNET", "", &Vnet},
-                               {"PROTO", "proto"},
-                               {"SOURCE", "", &Source},
-                               {"DESTINATION", "", &Destination},
-                               {"ON-RAMP", "on_ramp"},
-                               {"OFF-RAMP", "off_ramp"},
-                               {"REWRITTEN", "", &Rewritten},
-                               {"STATE", "", &State},
-                               {"PKTS", "", &Packets},
-                               {"BYTES", "", &Bytes},
-                               {"IDLE", "", &Idle},
-                               {"RULE", "rule"}}});
+  AddSelectedList(
+      *flow, session,
+      {.noun = "flow",
+       .help = "Flows that the selectors choose",
+       .example = "xdpctl flow list proto tcp dport 443 --sort -bytes",
+       .path = "/v1/flows",
+       .view = {.rows = "flows",
+                .columns = {{"VNET", "", &Vnet},
+                            {"PROTO", "proto"},
+                            {"SOURCE", "", &Source},
+                            {"DESTINATION", "", &Destination},
+                            {"ON-RAMP", "on_ramp"},
+                            {"OFF-RAMP", "off_ramp"},
+                            {"REWRITTEN", "", &Rewritten},
+                            {"STATE", "", &State},
+                            {"PKTS", "packets", &Packets},
+                            {"BYTES", "bytes", &Bytes},
+                            {"IDLE", "idle_s", &Idle},
+                            {"RULE", "rule"}},
+                .name = {"tenant", "vnet", "proto", "src", "sport", "dst",
+                         "dport"}}});
 }
 
 }  // namespace rampart::xdpctl

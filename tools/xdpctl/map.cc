@@ -24,15 +24,14 @@ absl::StatusOr<int> List(Session& session) {
                    session.GetOrRead("/v1/maps", {}, [](const MapReader& maps) {
                      return MapListDocument(maps, Clock::Real().Tick());
                    }));
-  session.Print(document, [&] {
-    PrintRows(session, At(document, "maps"),
-              {{"NAME", "name"},
-               {"KEY", "key"},
-               {"VALUE", "value"},
-               {"ENTRIES", "entries"},
-               {"CAPACITY", "capacity"}});
-  });
-  return session.result;
+  RETURN_IF_ERROR(PrintList(session, document,
+                            {.rows = "maps",
+                             .columns = {{"NAME", "name"},
+                                         {"KEY", "key"},
+                                         {"VALUE", "value"},
+                                         {"ENTRIES", "entries"},
+                                         {"CAPACITY", "capacity"}}}));
+  return kOk;
 }
 
 absl::StatusOr<int> Dump(Session& session, const DumpArguments& arguments) {
@@ -45,27 +44,39 @@ absl::StatusOr<int> Dump(Session& session, const DumpArguments& arguments) {
                                            arguments.limit,
                                            Clock::Real().Tick());
                                      }));
-  session.Print(document,
-                [&] { session.Print(TableOf(At(document, "entries"))); });
-  session.NoteTruncation(document, At(document, "entries"));
-  return session.result;
+  const Json& entries = At(document, "entries");
+  RETURN_IF_ERROR(PrintList(
+      session, document, {.rows = "entries", .columns = ColumnsOf(entries)}));
+  session.NoteTruncation(document, entries);
+  return kOk;
 }
 
 }  // namespace
 
 void AddMap(CLI::App& app, Session& session) {
   CLI::App* map = app.add_subcommand("map", "Maps of the data plane");
-  map->add_subcommand("list", "Every map, how full it is")
-      ->alias("ls")
-      ->callback([&session] { session.result = List(session); });
-  CLI::App* dump = map->add_subcommand("dump", "Entries of one map, decoded");
+  AddCommand(*map, session,
+             {.name = "list",
+              .aliases = {"ls"},
+              .summary = "Every map, how full it is",
+              .example = "xdpctl map list --sort -entries",
+              .run = [&session] { return List(session); }});
   auto arguments = std::make_shared<DumpArguments>();
-  dump->add_option("name", arguments->name, "Name, as in map list")->required();
+  CLI::App* dump = AddCommand(
+      *map, session,
+      {.name = "dump",
+       .summary = "Entries of one map, decoded",
+       .text = "Keys, cookies and authentication codes are never shown.",
+       .example = "xdpctl map dump rp_next_hops",
+       .exits = {{kNotFound, "there is no such map"}},
+       .run = [&session, arguments] { return Dump(session, *arguments); }});
+  dump->add_option("name", arguments->name, "Name, as in map list")
+      ->type_name("MAP")
+      ->required();
   dump->add_option("--limit", arguments->limit, "Entries at most")
+      ->type_name("N")
       ->check(CLI::Range(1, 100000))
       ->capture_default_str();
-  dump->callback(
-      [&session, arguments] { session.result = Dump(session, *arguments); });
 }
 
 }  // namespace rampart::xdpctl

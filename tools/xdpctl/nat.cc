@@ -63,18 +63,18 @@ absl::StatusOr<int> Top(Session& session, int count) {
   ASSIGN_OR_RETURN(
       const Json document,
       session.Get("/v1/nat/ports", {{"top", absl::StrCat(count)}}));
-  session.Print(document, [&] {
-    PrintRows(session, At(document, "subscribers"),
-              {{"VNET", "", &Vnet},
-               {"INSIDE", "inside"},
-               {"POOL", "pool"},
-               {"OUTSIDE", "outside"},
-               {"BLOCKS", "blocks"},
-               {"PORTS", "ports"},
-               {"TCP", "", &Mappings<kTcp>},
-               {"UDP", "", &Mappings<kUdp>},
-               {"ICMP", "", &Mappings<kIcmp>}});
-  });
+  RETURN_IF_ERROR(PrintList(session, document,
+                            {.rows = "subscribers",
+                             .columns = {{"VNET", "", &Vnet},
+                                         {"INSIDE", "inside"},
+                                         {"POOL", "pool"},
+                                         {"OUTSIDE", "outside"},
+                                         {"BLOCKS", "blocks"},
+                                         {"PORTS", "ports"},
+                                         {"TCP", "", &Mappings<kTcp>},
+                                         {"UDP", "", &Mappings<kUdp>},
+                                         {"ICMP", "", &Mappings<kIcmp>}},
+                             .name = {"tenant", "vnet", "inside"}}));
   return kOk;
 }
 
@@ -88,61 +88,75 @@ absl::StatusOr<int> Whois(Session& session, const WhoisArguments& arguments) {
   Query query = {{"address", arguments.address}, {"port", arguments.port}};
   if (!arguments.time.empty()) query.emplace_back("time", arguments.time);
   ASSIGN_OR_RETURN(const Json document, session.Get("/v1/nat/whois", query));
-  session.Print(document, [&] {
-    PrintRows(session, At(document, "owners"),
-              {{"VNET", "", &Vnet},
-               {"VNI", "vni"},
-               {"INSIDE", "inside"},
-               {"POOL", "pool"},
-               {"PORTS", "", &Ports},
-               {"GRANTED", "granted"},
-               {"RELEASED", "released"}});
-  });
+  RETURN_IF_ERROR(PrintList(session, document,
+                            {.rows = "owners",
+                             .columns = {{"VNET", "", &Vnet},
+                                         {"VNI", "vni"},
+                                         {"INSIDE", "inside"},
+                                         {"POOL", "pool"},
+                                         {"PORTS", "", &Ports},
+                                         {"GRANTED", "granted"},
+                                         {"RELEASED", "released"}},
+                             .name = {"tenant", "vnet", "inside"}}));
   return kOk;
 }
 
 void AddPool(CLI::App& nat, Session& session) {
   CLI::App* pool = nat.add_subcommand("pool", "Addresses and blocks of ports");
   AddList(*pool, session,
-          {.help = "Pools: how full they are, and when they will be",
+          {.noun = "nat pool",
+           .help = "Pools: how full they are, and when they will be",
            .path = "/v1/nat/pools",
-           .rows = "pools",
-           .columns = {{"POOL", "name"},
-                       {"BLOCKS", "blocks"},
-                       {"USED", "used"},
-                       {"RESTING", "resting"},
-                       {"FILL", "", &Fill},
-                       {"FULL-IN", "", &FullIn},
-                       {"SUBSCRIBERS", "subscribers"},
-                       {"TCP", "", &Mappings<kTcp>},
-                       {"UDP", "", &Mappings<kUdp>},
-                       {"ICMP", "", &Mappings<kIcmp>},
-                       {"REFUSED", "", &Refused}}});
+           .view = {.rows = "pools",
+                    .columns = {{"POOL", "name"},
+                                {"BLOCKS", "blocks"},
+                                {"USED", "used"},
+                                {"RESTING", "resting"},
+                                {"FILL", "fill", &Fill},
+                                {"FULL-IN", "full_in_s", &FullIn},
+                                {"SUBSCRIBERS", "subscribers"},
+                                {"TCP", "", &Mappings<kTcp>},
+                                {"UDP", "", &Mappings<kUdp>},
+                                {"ICMP", "", &Mappings<kIcmp>},
+                                {"REFUSED", "", &Refused}}}});
 }
 
 void AddTop(CLI::App& nat, Session& session) {
   CLI::App* port = nat.add_subcommand("port", "Ports of subscribers");
-  CLI::App* top =
-      port->add_subcommand("top", "The subscribers with the most ports");
   auto count = std::make_shared<int>(10);
+  CLI::App* top =
+      AddCommand(*port, session,
+                 {.name = "top",
+                  .summary = "The subscribers with the most ports",
+                  .example = "xdpctl nat port top 5",
+                  .run = [&session, count] { return Top(session, *count); }});
   top->add_option("count", *count, "How many subscribers")
+      ->type_name("N")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
-  top->callback([&session, count] { session.result = Top(session, *count); });
 }
 
 void AddWhois(CLI::App& nat, Session& session) {
-  CLI::App* whois =
-      nat.add_subcommand("whois", "Who had an external port, and when");
   auto arguments = std::make_shared<WhoisArguments>();
+  CLI::App* whois = AddCommand(
+      nat, session,
+      {.name = "whois",
+       .summary = "Who had an external port, and when",
+       .text = "Answers from the durable log of port blocks. A time without a "
+               "part of a second is all of that second.",
+       .example = "xdpctl nat whois 203.0.113.1 40000 2026-11-21T19:43:02Z",
+       .exits = {{kNotFound, "nobody had the port then"}},
+       .run = [&session, arguments] { return Whois(session, *arguments); }});
   whois->add_option("address", arguments->address, "External address")
+      ->type_name("ADDRESS")
       ->required();
   whois->add_option("port", arguments->port, "External port or ICMP identifier")
+      ->type_name("PORT")
       ->required();
-  whois->add_option("time", arguments->time,
-                    "RFC 3339, such as 2026-11-21T19:43:02Z; without it now");
-  whois->callback(
-      [&session, arguments] { session.result = Whois(session, *arguments); });
+  whois
+      ->add_option("time", arguments->time,
+                   "RFC 3339, such as 2026-11-21T19:43:02Z; without it now")
+      ->type_name("TIME");
 }
 
 }  // namespace
@@ -154,16 +168,19 @@ void AddNat(CLI::App& app, Session& session) {
   AddWhois(*nat, session);
   CLI::App* sessions = nat->add_subcommand("session", "Mappings in use");
   AddSelectedList(*sessions, session,
-                  {.help = "NAT mappings that the selectors choose",
+                  {.noun = "nat session",
+                   .help = "NAT mappings that the selectors choose",
+                   .example = "xdpctl nat session list proto udp",
                    .path = "/v1/nat/sessions",
-                   .rows = "sessions",
-                   .columns = {{"VNET", "", &Vnet},
-                               {"PROTO", "proto"},
-                               {"INSIDE", "", &Inside},
-                               {"OUTSIDE", "", &Outside},
-                               {"REMOTE", "", &Remote},
-                               {"POOL", "pool"},
-                               {"FLOWS", "flows"}}});
+                   .view = {.rows = "sessions",
+                            .columns = {{"VNET", "", &Vnet},
+                                        {"PROTO", "proto"},
+                                        {"INSIDE", "", &Inside},
+                                        {"OUTSIDE", "", &Outside},
+                                        {"REMOTE", "", &Remote},
+                                        {"POOL", "pool"},
+                                        {"FLOWS", "flows"}},
+                            .name = {"proto", "outside", "outside_port"}}});
 }
 
 }  // namespace rampart::xdpctl

@@ -9,13 +9,15 @@ namespace rampart::xdpctl {
 void AddPolicy(CLI::App& app, Session& session) {
   CLI::App* policy = app.add_subcommand("policy", "Policies");
   AddList(*policy, session,
-          {.help = "Every rule, in the order in which they are tried",
+          {.noun = "policy",
+           .help = "Every rule, in the order in which they are tried",
            .path = "/v1/policies",
-           .rows = "policies",
-           .columns = {{"TENANT", "tenant"},
-                       {"NAME", "name"},
-                       {"ACTION", "action"},
-                       {"MATCH", "match"}}});
+           .view = {.rows = "policies",
+                    .columns = {{"TENANT", "tenant"},
+                                {"NAME", "name"},
+                                {"ACTION", "action"},
+                                {"MATCH", "match"}},
+                    .name = {"tenant", "name"}}});
 }
 
 }  // namespace rampart::xdpctl

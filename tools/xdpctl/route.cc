@@ -69,25 +69,36 @@ absl::StatusOr<int> Get(Session& session, const GetArguments& arguments) {
 void AddRoute(CLI::App& app, Session& session) {
   CLI::App* route = app.add_subcommand("route", "Routes");
   AddList(*route, session,
-          {.help = "Every route of every vnet",
+          {.noun = "route",
+           .help = "Every route of every vnet",
            .path = "/v1/routes",
-           .rows = "routes",
-           .columns = {{"TENANT", "tenant"},
-                       {"VNET", "vnet"},
-                       {"CIDR", "cidr"},
-                       {"VIA", "via"},
-                       {"KIND", "kind"},
-                       {"POOL", "pool"}}});
+           .view = {.rows = "routes",
+                    .columns = {{"TENANT", "tenant"},
+                                {"VNET", "vnet"},
+                                {"CIDR", "cidr"},
+                                {"VIA", "via"},
+                                {"KIND", "kind"},
+                                {"POOL", "pool"}},
+                    .name = {"tenant", "vnet", "cidr"}},
+           .get = false});
   auto arguments = std::make_shared<GetArguments>();
-  CLI::App* get = route->add_subcommand(
-      "get", "Which way an address goes, and why not another");
+  CLI::App* get = AddCommand(
+      *route, session,
+      {.name = "get",
+       .summary = "Which way an address goes, and why not another",
+       .text = "The first line is the route that wins. `lost` are those that "
+               "it beats, `also` those of the tenant's other vnets.",
+       .example = "xdpctl route get 10.1.2.3",
+       .exits = {{kNotFound, "nothing routes there"}},
+       .shows = Shows::kPage,
+       .run = [&session, arguments] { return Get(session, *arguments); }});
   get->add_option("address", arguments->address, "IPv4 or IPv6 address")
+      ->type_name("ADDRESS")
       ->required();
   get->add_option("--vnet", arguments->vnet,
                   "frankfurt, or acme/frankfurt where names are used twice; "
-                  "without it the default vnet");
-  get->callback(
-      [&session, arguments] { session.result = Get(session, *arguments); });
+                  "without it the default vnet")
+      ->type_name("VNET");
 }
 
 }  // namespace rampart::xdpctl

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "controller/base/status.h"
 #include "tools/xdpctl/nouns.h"
 #include "tools/xdpctl/session.h"
 #include "tools/xdpctl/words.h"
@@ -21,13 +22,37 @@ void AddOptions(CLI::App& app, Options& options) {
   app.add_option("--socket", options.socket,
                  "Socket of the API; also from RAMPART_SOCKET")
       ->capture_default_str();
-  app.add_option("-o,--output", options.output, "table or json")
-      ->check(CLI::IsMember({"table", "json"}));
+  app.add_option("-o,--output", options.output,
+                 "table; wide: with more columns; name; json; jsonl: a row on "
+                 "each line; yaml; csv")
+      ->type_name("FORMAT")
+      ->check(CLI::IsMember(
+          {"table", "wide", "name", "json", "jsonl", "yaml", "csv"}));
   app.add_flag("-j", options.json, "The same as -o json");
   app.add_flag("-p,--pretty", options.pretty, "JSON on several lines");
+  app.add_option("--columns", options.columns,
+                 "Lists: these columns, in this order, with commas between")
+      ->type_name("A,B");
+  app.add_option("--sort", options.sort,
+                 "Lists: by a column or a JSON field; -FIELD: descending")
+      ->type_name("FIELD");
+  app.add_flag("-n,--numeric", options.numeric,
+               "Exact numbers, not rounded ones with units");
   app.add_flag("--no-headers", options.no_headers, "Tables without headers");
+  app.add_option("-w,--watch", options.watch,
+                 "Again and again, every SECONDS (2): redrawn on a terminal, "
+                 "else appended")
+      ->type_name("[SECONDS]")
+      ->check(CLI::Range(0.1, 86400.0));
+  app.add_option("-c,--count", options.rounds, "With -w: how many times")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--color", options.color,
+                 "auto: on terminals, unless NO_COLOR is set")
+      ->type_name("auto|always|never")
+      ->check(CLI::IsMember({"auto", "always", "never"}));
   app.add_flag("--offline", options.offline,
-               "map, drop: read the pins, do not ask the controller");
+               "Read the pins, do not ask the controller");
   app.add_option("--edge", options.edge,
                  "Offline: the edge whose pins to read, if there are several");
   app.add_option("--bpffs", options.bpffs, "Offline: where bpffs is mounted")
@@ -99,10 +124,52 @@ int Parse(CLI::App& app, Env& env, std::vector<std::string> words) {
   } catch (const CLI::ParseError& e) {
     env.err << "xdpctl: " << e.what() << "; --help tells more\n";
     return kUsage;
+  }
+}
+
+// Errors: InvalidArgument for options that the command does not take.
+absl::Status CheckOptions(const Session& session, const Command& command) {
+  const Options& options = session.options;
+  const Format format = session.format();
+  if (command.shows == Shows::kAction && options.watch > 0)
+    return absl::InvalidArgumentError(
+        absl::StrCat("--watch: ", command.name, " is done once"));
+  if (command.shows == Shows::kList) return absl::OkStatus();
+  const char* option = !options.columns.empty()  ? "--columns"
+                       : !options.sort.empty()   ? "--sort"
+                       : format == Format::kCsv  ? "-o csv"
+                       : format == Format::kName ? "-o name"
+                                                 : nullptr;
+  if (option == nullptr) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(option, ": ", command.name, " shows no list"));
+}
+
+absl::StatusOr<int> RunCommand(Session& session, const Command& command) {
+  RETURN_IF_ERROR(CheckOptions(session, command));
+  const Options& options = session.options;
+  for (uint32_t round = 1;; ++round) {
+    if (options.watch > 0 && session.env.terminal)
+      session.env.out << "\x1b[H\x1b[2J";
+    ASSIGN_OR_RETURN(const int code, command.run());
+    session.env.out.flush();
+    if (options.watch == 0 || round == options.rounds ||
+        !session.env.wait(options.watch))
+      return session.answered_offline() && code != kDenied ? kOffline : code;
+  }
+}
+
+int RunChosen(Session& session) {
+  try {
+    if (session.chosen != nullptr)
+      session.result = RunCommand(session, *session.chosen);
   } catch (const std::exception& e) {  // of the JSON library
-    env.err << "xdpctl: an answer of another version? " << e.what() << '\n';
+    session.env.err << "xdpctl: an answer of another version? " << e.what()
+                    << '\n';
     return kError;
   }
+  return session.result.ok() ? *session.result
+                             : Report(session.env, session.result.status());
 }
 
 }  // namespace
@@ -126,8 +193,7 @@ int Run(Env& env, std::vector<std::string> words) {
   if (!completed.ok()) return Report(env, completed.status());
   const int parsed = Parse(app, env, *std::move(completed));
   if (parsed != kOk) return std::max(parsed, 0);
-  return session.result.ok() ? *session.result
-                             : Report(env, session.result.status());
+  return RunChosen(session);
 }
 
 }  // namespace rampart::xdpctl

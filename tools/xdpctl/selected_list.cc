@@ -23,36 +23,35 @@ absl::StatusOr<int> List(Session& session, const Arguments& arguments) {
   ASSIGN_OR_RETURN(Query query, SelectorWords(arguments.words));
   query.emplace_back("limit", absl::StrCat(arguments.limit));
   ASSIGN_OR_RETURN(const Json document, session.Get(command.path, query));
-  const Json& rows = At(document, command.rows);
-  session.Print(document, [&] { PrintRows(session, rows, command.columns); });
-  session.NoteTruncation(document, rows);
+  RETURN_IF_ERROR(PrintList(session, document, command.view));
+  session.NoteTruncation(document, At(document, command.view.rows));
   return kOk;
 }
 
 }  // namespace
 
-void AddSelectedList(CLI::App& noun, Session& session, ListCommand command) {
+CLI::App* AddSelectedList(CLI::App& noun, Session& session,
+                          ListCommand command) {
   auto arguments = std::make_shared<Arguments>();
   arguments->command = std::move(command);
-  CLI::App* verb =
-      noun.add_subcommand("list", arguments->command.help)->alias("ls");
+  CLI::App* verb = AddCommand(
+      noun, session,
+      {.name = "list",
+       .aliases = {"ls"},
+       .summary = arguments->command.help,
+       .text = arguments->command.text,
+       .example = arguments->command.example,
+       .run = [&session, arguments] { return List(session, *arguments); }});
   verb->add_option("selectors", arguments->words,
                    "Pairs in any order: src|dst PREFIX, sport|dport PORT, "
                    "proto NAME, tenant|vnet|tunnel NAME, state NAME; `not` in "
-                   "front of a pair excludes");
+                   "front of a pair excludes")
+      ->type_name("SELECTORS");
   verb->add_option("--limit", arguments->limit, "Rows at most")
+      ->type_name("N")
       ->check(CLI::Range(1, 100000))
       ->capture_default_str();
-  verb->callback(
-      [&session, arguments] { session.result = List(session, *arguments); });
-}
-
-std::string EndpointCell(const Json& address, const Json& port) {
-  const std::string text = Cell(address);
-  if (text.empty() || port == 0) return text;
-  return text.find(':') == std::string::npos
-             ? absl::StrCat(text, ":", Cell(port))
-             : absl::StrCat("[", text, "]:", Cell(port));
+  return verb;
 }
 
 }  // namespace rampart::xdpctl

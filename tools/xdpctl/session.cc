@@ -74,7 +74,7 @@ absl::StatusOr<Json> Session::GetOrRead(
     why = document.status();
   }
   ASSIGN_OR_RETURN(const auto maps, OpenPins(why));
-  result = kOffline;
+  answered_offline_ = true;
   return read(*maps);
 }
 
@@ -101,15 +101,43 @@ absl::StatusOr<std::unique_ptr<MapReader>> Session::OpenPins(
   return maps;
 }
 
+Format Session::format() const {
+  constexpr std::pair<std::string_view, Format> kFormats[] = {
+      {"wide", Format::kWide}, {"name", Format::kName},
+      {"json", Format::kJson}, {"jsonl", Format::kJsonLines},
+      {"yaml", Format::kYaml}, {"csv", Format::kCsv},
+  };
+  if (options.json) return Format::kJson;
+  for (const auto& [name, format] : kFormats)
+    if (options.output == name) return format;
+  return Format::kTable;
+}
+
+bool Session::color() const {
+  if (options.color != "auto") return options.color == "always";
+  return env.terminal && env.variable("NO_COLOR").empty();
+}
+
 void Session::Print(const Json& document, absl::FunctionRef<void()> print) {
-  if (!wants_json()) return print();
-  env.out << document.dump(options.pretty ? 2 : -1, ' ', false,
-                           Json::error_handler_t::replace)
-          << '\n';
+  switch (format()) {
+    case Format::kJson:
+    case Format::kJsonLines:
+      env.out << document.dump(
+                     options.pretty && format() == Format::kJson ? 2 : -1, ' ',
+                     false, Json::error_handler_t::replace)
+              << '\n';
+      return;
+    case Format::kYaml:
+      // A document of its own in each round of --watch.
+      env.out << "---\n" << ToYaml(document);
+      return;
+    default:
+      print();
+  }
 }
 
 void Session::Print(const Table& table) {
-  table.Print(env.out, !options.no_headers);
+  table.Print(env.out, !options.no_headers, color());
 }
 
 void Session::NoteTruncation(const Json& document, const Json& rows) {

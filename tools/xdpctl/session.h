@@ -3,6 +3,9 @@
 #ifndef RAMPART_TOOLS_XDPCTL_SESSION_H_
 #define RAMPART_TOOLS_XDPCTL_SESSION_H_
 
+#include <cstdint>
+#include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -12,17 +15,27 @@
 #include "controller/api/http.h"
 #include "controller/api/json.h"
 #include "controller/dataplane/offline.h"
+#include "tools/xdpctl/command.h"
 #include "tools/xdpctl/env.h"
+#include "tools/xdpctl/output.h"
 #include "tools/xdpctl/table.h"
 
 namespace rampart::xdpctl {
 
+struct ListCommand;
+
 struct Options {
   std::string socket = "/run/rampart/api.sock";
-  std::string output = "table";  // or json
-  bool json = false;             // the same as output json
+  std::string output = "table";
+  bool json = false;  // the same as output json
   bool pretty = false;
   bool no_headers = false;
+  bool numeric = false;
+  std::string columns;         // with commas; "": those of the command
+  std::string sort;            // a column or field; '-' in front: descending
+  std::string color = "auto";  // or always, never
+  double watch = 0;            // seconds between rounds; 0: once
+  uint32_t rounds = 0;         // 0: for ever
   bool offline = false;
   std::string edge;
   std::string bpffs = "/sys/fs/bpf";
@@ -34,6 +47,12 @@ class Session {
 
   Env& env;
   Options options;
+  // What is known about the commands, by their CLI::App.
+  std::map<const CLI::App*, Command> commands;
+  // Lists by what completion calls their names: TENANT, POOL.
+  std::map<std::string, std::shared_ptr<const ListCommand>> lists;
+  // The command that the words chose; Run() runs it.
+  const Command* chosen = nullptr;
   // Exit code of the command that ran; an error is told on stderr.
   absl::StatusOr<int> result = kOk;
 
@@ -42,14 +61,17 @@ class Session {
   // if nobody listens on the socket.
   absl::StatusOr<Json> Get(std::string_view path, const Query& query = {});
   absl::StatusOr<Json> Post(std::string_view path, const Json& body);
-  // Get(), or when there is no controller `read` on the pins, which sets
-  // `result` to kOffline and says so on stderr.
+  // Get(), or when there is no controller `read` on the pins, which makes the
+  // exit code kOffline and says so on stderr.
   absl::StatusOr<Json> GetOrRead(
       std::string_view path, const Query& query,
       absl::FunctionRef<absl::StatusOr<Json>(const MapReader&)> read);
+  // Whether an answer came from elsewhere than the controller.
+  bool answered_offline() const { return answered_offline_; }
 
-  bool wants_json() const { return options.json || options.output == "json"; }
-  // The document as JSON if that is wanted, else what `print` prints.
+  Format format() const;
+  bool color() const;
+  // The document as -o says; as a table it is what `print` prints.
   void Print(const Json& document, absl::FunctionRef<void()> print);
   void Print(const Table& table);
   // Says on stderr that the list was cut, if it was.
@@ -58,6 +80,8 @@ class Session {
 
  private:
   absl::StatusOr<std::unique_ptr<MapReader>> OpenPins(const absl::Status& why);
+
+  bool answered_offline_ = false;
 };
 
 }  // namespace rampart::xdpctl

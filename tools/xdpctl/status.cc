@@ -53,9 +53,14 @@ absl::StatusOr<int> Status(Session& session) {
 }  // namespace
 
 void AddStatus(CLI::App& app, Session& session) {
-  app.add_subcommand("status", "The edge on one page")->callback([&session] {
-    session.result = Status(session);
-  });
+  AddCommand(
+      app, session,
+      {.name = "status",
+       .summary = "The edge on one page",
+       .example = "xdpctl status",
+       .exits = {{kDegraded, "the edge is degraded; the last lines say why"}},
+       .shows = Shows::kPage,
+       .run = [&session] { return Status(session); }});
 }
 
 }  // namespace rampart::xdpctl

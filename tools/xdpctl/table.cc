@@ -23,6 +23,19 @@ size_t Width(const std::string& cell) {
                        [](char c) { return (c & 0xc0) != 0x80; });
 }
 
+// Escape sequence of a cell's color; "" for most.
+std::string_view ColorOf(const std::string& cell) {
+  constexpr std::pair<std::string_view, std::string_view> kColors[] = {
+      {"ok", "\x1b[32m"},   {"attached", "\x1b[32m"}, {"allow", "\x1b[32m"},
+      {"WARN", "\x1b[33m"}, {"degraded", "\x1b[33m"}, {"unused", "\x1b[33m"},
+      {"FAIL", "\x1b[31m"}, {"missing", "\x1b[31m"},  {"deny", "\x1b[31m"},
+      {"DENY", "\x1b[31m"},
+  };
+  for (const auto& [word, color] : kColors)
+    if (cell == word) return color;
+  return cell.starts_with("REFUSED") ? "\x1b[31m" : "";
+}
+
 }  // namespace
 
 Table::Table(std::vector<std::string> header) {
@@ -51,7 +64,7 @@ bool Table::IsNumeric(size_t column) const {
   return numbers;
 }
 
-void Table::Print(std::ostream& out, bool headers) const {
+void Table::Print(std::ostream& out, bool headers, bool color) const {
   const size_t columns = rows_[0].size();
   if (columns == 0) return;
   std::vector<size_t> widths(columns);
@@ -67,8 +80,13 @@ void Table::Print(std::ostream& out, bool headers) const {
     for (size_t c = 0; c < columns; ++c) {
       const std::string& cell = rows_[r][c];
       const std::string pad(widths[c] - Width(cell), ' ');
-      absl::StrAppend(&line, c > 0 ? "  " : "", numeric[c] ? pad : cell,
-                      numeric[c] ? cell : pad);
+      const std::string_view paint = !color   ? ""
+                                     : r == 0 ? "\x1b[1m"
+                                              : ColorOf(cell);
+      const std::string shown =
+          paint.empty() ? cell : absl::StrCat(Absl(paint), cell, "\x1b[0m");
+      absl::StrAppend(&line, c > 0 ? "  " : "", numeric[c] ? pad : shown,
+                      numeric[c] ? shown : pad);
     }
     line.erase(line.find_last_not_of(' ') + 1);
     out << line << '\n';
@@ -107,21 +125,12 @@ std::string Cell(const Json& value) {
   return value.dump();
 }
 
-Table TableOf(const Json& rows) {
-  std::vector<std::string> header;
-  if (!rows.empty()) {
-    for (const auto& [key, value] : rows[0].items()) {
-      header.push_back(absl::AsciiStrToUpper(key));
-      std::replace(header.back().begin(), header.back().end(), '_', '-');
-    }
-  }
-  Table table(std::move(header));
-  for (const Json& row : rows) {
-    std::vector<std::string> cells;
-    for (const auto& [key, value] : row.items()) cells.push_back(Cell(value));
-    table.Add(std::move(cells));
-  }
-  return table;
+std::string EndpointCell(const Json& address, const Json& port) {
+  const std::string text = Cell(address);
+  if (text.empty() || port == 0) return text;
+  return text.find(':') == std::string::npos
+             ? absl::StrCat(text, ":", Cell(port))
+             : absl::StrCat("[", text, "]:", Cell(port));
 }
 
 std::string HumanBytes(const Json& bytes) {

@@ -18,7 +18,8 @@ class Table {
   explicit Table(std::vector<std::string> header);
   void Add(std::vector<std::string> row);
   // Two spaces between columns; columns that hold only numbers go right.
-  void Print(std::ostream& out, bool headers) const;
+  // color: a bold header, and good and bad states in green and red.
+  void Print(std::ostream& out, bool headers, bool color = false) const;
 
  private:
   bool IsNumeric(size_t column) const;
@@ -34,11 +35,10 @@ const Json& At(const Json& object, std::string_view field, size_t index);
 // A JSON value as a cell: arrays with commas, objects as "key value" pairs.
 std::string Cell(const Json& value);
 
-// A table with a column for each field of the first row.
-Table TableOf(const Json& rows);
-
 // 1536 -> "1.5K": for byte counts.
 std::string HumanBytes(const Json& bytes);
+// "10.1.0.5:443", "[2001:db8::1]:443", or the address if the port is 0.
+std::string EndpointCell(const Json& address, const Json& port);
 // "1.2s", "4m10s", "2h04m", "3d01h".
 std::string HumanSeconds(const Json& seconds);
 

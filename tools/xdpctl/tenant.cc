@@ -9,16 +9,17 @@ namespace rampart::xdpctl {
 void AddTenant(CLI::App& app, Session& session) {
   CLI::App* tenant = app.add_subcommand("tenant", "Tenants");
   AddList(*tenant, session,
-          {.help = "Every tenant",
+          {.noun = "tenant",
+           .help = "Every tenant",
            .path = "/v1/tenants",
-           .rows = "tenants",
-           .columns = {{"NAME", "name"},
-                       {"ID", "id"},
-                       {"DEFAULT-VNET", "default_vnet"},
-                       {"VNETS", "vnets"},
-                       {"TUNNELS", "tunnels"},
-                       {"ROUTES", "routes"},
-                       {"POLICIES", "policies"}}});
+           .view = {.rows = "tenants",
+                    .columns = {{"NAME", "name"},
+                                {"ID", "id"},
+                                {"DEFAULT-VNET", "default_vnet"},
+                                {"VNETS", "vnets"},
+                                {"TUNNELS", "tunnels"},
+                                {"ROUTES", "routes"},
+                                {"POLICIES", "policies"}}}});
 }
 
 }  // namespace rampart::xdpctl

@@ -32,16 +32,18 @@ std::string Ends(const Json& row) {
 void AddTunnel(CLI::App& app, Session& session) {
   CLI::App* tunnel = app.add_subcommand("tunnel", "Tunnels");
   AddList(*tunnel, session,
-          {.help = "Every tunnel of every tenant",
+          {.noun = "tunnel",
+           .help = "Every tunnel of every tenant",
            .path = "/v1/tunnels",
-           .rows = "tunnels",
-           .columns = {{"TENANT", "tenant"},
-                       {"NAME", "name"},
-                       {"ID", "id"},
-                       {"TYPE", "type"},
-                       {"VNET", "vnet"},
-                       {"PEERS", "", &Ends},
-                       {"SOURCES", "sources"}}});
+           .view = {.rows = "tunnels",
+                    .columns = {{"TENANT", "tenant"},
+                                {"NAME", "name"},
+                                {"ID", "id"},
+                                {"TYPE", "type"},
+                                {"VNET", "vnet"},
+                                {"PEERS", "", &Ends},
+                                {"SOURCES", "sources"}},
+                    .name = {"tenant", "name"}}});
 }
 
 }  // namespace rampart::xdpctl

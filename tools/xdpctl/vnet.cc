@@ -9,15 +9,17 @@ namespace rampart::xdpctl {
 void AddVnet(CLI::App& app, Session& session) {
   CLI::App* vnet = app.add_subcommand("vnet", "Virtual networks");
   AddList(*vnet, session,
-          {.help = "Every vnet of every tenant",
+          {.noun = "vnet",
+           .help = "Every vnet of every tenant",
            .path = "/v1/vnets",
-           .rows = "vnets",
-           .columns = {{"TENANT", "tenant"},
-                       {"NAME", "name"},
-                       {"VNI", "vni"},
-                       {"DEFAULT", "default"},
-                       {"ROUTER", "router"},
-                       {"COMMENT", "comment"}}});
+           .view = {.rows = "vnets",
+                    .columns = {{"TENANT", "tenant"},
+                                {"NAME", "name"},
+                                {"VNI", "vni"},
+                                {"DEFAULT", "default"},
+                                {"ROUTER", "router"},
+                                {"COMMENT", "comment"}},
+                    .name = {"tenant", "name"}}});
 }
 
 }  // namespace rampart::xdpctl

@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <set>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "controller/base/status.h"
@@ -37,15 +38,23 @@ absl::StatusOr<const CLI::App*> FindSubcommand(const CLI::App& app,
                                    absl::StrJoin(choices, ", ")));
 }
 
-// Whether `word` is an option of `app` or of what it falls through to whose
-// value is the next word.
-bool TakesNextWord(const CLI::App* app, const std::string& word) {
-  if (word.find('=') != std::string::npos) return false;
-  for (; app != nullptr; app = app->get_parent()) {
-    const CLI::Option* option = app->get_option_no_throw(word);
-    if (option != nullptr) return option->get_items_expected_min() > 0;
-  }
-  return false;
+// The option that `word` names, of `app` or of what it falls through to; null
+// if there is none.
+const CLI::Option* FindOption(const CLI::App* app, const std::string& word) {
+  const CLI::Option* option = nullptr;
+  for (; app != nullptr && option == nullptr; app = app->get_parent())
+    option = app->get_option_no_throw(word.substr(0, word.find('=')));
+  return option;
+}
+
+// An option whose value may be left out: the type is in brackets.
+bool MayBeBare(const CLI::Option& option) {
+  return option.get_type_name().starts_with('[');
+}
+
+bool IsNumber(const std::string& word) {
+  double number;
+  return absl::SimpleAtod(word, &number);
 }
 
 }  // namespace
@@ -56,7 +65,13 @@ absl::StatusOr<std::vector<std::string>> CompleteWords(
   for (size_t i = 0; i < words.size(); ++i) {
     if (words[i] == "--") break;
     if (words[i].size() > 1 && words[i][0] == '-') {
-      if (TakesNextWord(at, words[i])) ++i;
+      const CLI::Option* option = FindOption(at, words[i]);
+      if (option == nullptr || option->get_items_expected_min() == 0 ||
+          words[i].find('=') != std::string::npos)
+        continue;
+      ++i;
+      if (MayBeBare(*option) && (i == words.size() || !IsNumber(words[i])))
+        words.insert(words.begin() + i, "2");
       continue;
     }
     ASSIGN_OR_RETURN(const CLI::App* sub, FindSubcommand(*at, words[i]));

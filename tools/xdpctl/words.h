@@ -15,7 +15,8 @@ class App;
 
 namespace rampart::xdpctl {
 
-// Completes unambiguous prefixes of subcommands ("ro g" is "route get").
+// Completes unambiguous prefixes of subcommands ("ro g" is "route get"), and
+// puts in the number of -w, which may be left out.
 // Errors: InvalidArgument that lists the choices.
 absl::StatusOr<std::vector<std::string>> CompleteWords(
     const CLI::App& app, std::vector<std::string> words);

@@ -77,9 +77,11 @@ class RunTest : public ::testing::Test {
     Env env = {.in = in,
                .out = out,
                .err = err,
-               .variable = [this](const std::string& name) {
-                 return name == "RAMPART_SOCKET" ? variable_ : "";
-               }};
+               .variable =
+                   [this](const std::string& name) {
+                     return name == "RAMPART_SOCKET" ? variable_ : "";
+                   },
+               .terminal = terminal_};
     const int code = xdpctl::Run(env, std::move(words));
     return {code, out.str(), err.str()};
   }
@@ -91,6 +93,7 @@ class RunTest : public ::testing::Test {
   const std::string socket_ =
       absl::StrCat("/tmp/rp-xdpctl-", getpid(), ".sock");
   std::string variable_ = socket_;
+  bool terminal_ = false;
   std::map<std::string, ApiResponse> answers_;
   std::mutex mutex_;
   ApiRequest last_;
@@ -124,6 +127,85 @@ TEST_F(RunTest, JsonIsWhatTheServerSaid) {
   EXPECT_THAT(Run("tenant list -j -p").out, HasSubstr("\n  \"schema\""));
 }
 
+constexpr char kTwoTenants[] =
+    R"({"schema":"xdpctl/v1/tenants","tenants":[{"name":"b","id":10},)"
+    R"({"name":"a","id":9}]})";
+
+TEST_F(RunTest, AListHasEveryFormat) {
+  On("/v1/tenants", kTwoTenants);
+  EXPECT_EQ(Run("tenant list --columns id,name").out,
+            "ID  NAME\n10  b\n 9  a\n");
+  EXPECT_EQ(Run("tenant list --columns id,name --sort id").out,
+            "ID  NAME\n 9  a\n10  b\n");
+  EXPECT_EQ(Run("tenant list --columns name --sort -id --no-headers").out,
+            "b\na\n");
+  EXPECT_EQ(Run("tenant list --columns name,id -o csv").out,
+            "NAME,ID\nb,10\na,9\n");
+  EXPECT_EQ(Run("tenant list -o name").out, "b\na\n");
+  EXPECT_EQ(Run("tenant list -o jsonl --sort name").out,
+            "{\"name\":\"a\",\"id\":9}\n{\"name\":\"b\",\"id\":10}\n");
+  EXPECT_EQ(Run("tenant list -o yaml").out,
+            "---\nschema: xdpctl/v1/tenants\ntenants:\n  - name: b\n    id: "
+            "10\n  - name: a\n    id: 9\n");
+  EXPECT_THAT(Run("tenant list -o wide").out, HasSubstr("DEFAULT-VNET"));
+}
+
+TEST_F(RunTest, OneOfAListIsShownByItsName) {
+  On("/v1/tenants", kTwoTenants);
+  for (const char* line : {"tenant show a", "tenant get a", "ten sh a"})
+    EXPECT_EQ(Run(std::string(line) + " --columns name,id").out,
+              "NAME  ID\na      9\n")
+        << line;
+  EXPECT_EQ(Run("tenant describe a").out, "name  a\nid    9\n");
+  EXPECT_EQ(Run("tenant get -o name").out, "b\na\n");
+  EXPECT_EQ(Run("tenant show a -j").out,
+            R"({"schema":"xdpctl/v1/tenants","tenants":[{"name":"a","id":9}]})"
+            "\n");
+  const Result none = Run("tenant show c");
+  EXPECT_EQ(none.code, 3);
+  EXPECT_EQ(none.err,
+            "xdpctl: tenant c: there is none; xdpctl tenant list shows what "
+            "there is\n");
+}
+
+TEST_F(RunTest, ANameWithoutItsTenantWillDoWhereItIsTheOnlyOne) {
+  On("/v1/vnets",
+     R"({"vnets":[{"tenant":"acme","name":"fra"},{"tenant":"acme",)"
+     R"("name":"main"},{"tenant":"globex","name":"main"}]})");
+  EXPECT_EQ(Run("vnet show fra -o name").out, "acme/fra\n");
+  EXPECT_EQ(Run("vnet show globex/main -o name").out, "globex/main\n");
+  const Result several = Run("vnet show main");
+  EXPECT_EQ(several.code, 2);
+  EXPECT_EQ(several.err,
+            "xdpctl: vnet main: there are several; name one of acme/main, "
+            "globex/main\n");
+}
+
+TEST_F(RunTest, WatchAsksAgainAndAppends) {
+  On("/v1/tenants", kTwoTenants);
+  for (const char* line :
+       {"tenant list -w -c 3 -o name", "tenant list --watch 5 -c 3 -o name",
+        "-w tenant list --count 3 -o name", "tenant list -c 3 -o name -w"})
+    EXPECT_EQ(Run(line).out, "b\na\nb\na\nb\na\n") << line;
+  terminal_ = true;
+  EXPECT_EQ(Run("tenant list -w -c 2 -o name").out,
+            "\x1b[H\x1b[2Jb\na\n\x1b[H\x1b[2Jb\na\n");
+}
+
+TEST_F(RunTest, ColorsAreForTerminals) {
+  On("/v1/devices", R"({"devices":[{"name":"eth1","state":"missing"}]})");
+  const std::string line = "dev list --columns dev,state";
+  const std::string plain = "DEV   STATE\neth1  missing\n";
+  const std::string painted =
+      "\x1b[1mDEV\x1b[0m   \x1b[1mSTATE\x1b[0m\n"
+      "eth1  \x1b[31mmissing\x1b[0m\n";
+  EXPECT_EQ(Run(line).out, plain);
+  EXPECT_EQ(Run(line + " --color always").out, painted);
+  terminal_ = true;
+  EXPECT_EQ(Run(line).out, painted);
+  EXPECT_EQ(Run(line + " --color never").out, plain);
+}
+
 TEST_F(RunTest, PrefixesAliasesAndDashesAreUnderstood) {
   On("/v1/tenants", kTenants);
   for (const char* line :
@@ -140,6 +222,7 @@ TEST_F(RunTest, PrefixesAliasesAndDashesAreUnderstood) {
 }
 
 TEST_F(RunTest, UsageMistakesEndWithStatus2AndOneLine) {
+  On("/v1/tenants", kTenants);
   struct Case {
     const char* line;
     const char* what;
@@ -148,10 +231,16 @@ TEST_F(RunTest, UsageMistakesEndWithStatus2AndOneLine) {
            {"t l", "'t': ambiguous; it could be tenant, tunnel"},
            {"d l", "it could be dev, drop"},
            {"nonsense", "'nonsense': unknown; there are status, apply"},
-           {"tenant kill", "'kill': unknown; there are list"},
+           {"tenant kill", "'kill': unknown; there are list, show, describe"},
            {"", "--help tells more"},
            {"tenant", "--help tells more"},
-           {"tenant list -o yaml", "yaml"},
+           {"tenant list -o xml", "yaml"},
+           {"tenant list --columns nom", "'nom' is no column; there are NAME"},
+           {"tenant list --sort nom", "'nom' is no column; there are NAME"},
+           {"tenant list -w 0", "--watch"},
+           {"status -o csv", "-o csv: status shows no list"},
+           {"status --sort name", "--sort: status shows no list"},
+           {"apply -f - -w", "--watch: apply is done once"},
            {"tenant list --colour", "--colour"},
            {"tenant list extra", "extra"},
            {"route get", "address"},
@@ -252,7 +341,11 @@ TEST_F(RunTest, AnswersOfAnotherVersionDoNoHarm) {
   for (const char* answer :
        {"{}", R"({"tenants":[{}]})", R"({"tenants":[5,"x",null]})"}) {
     On("/v1/tenants", answer);
-    EXPECT_EQ(Run("tenant list").code, 0) << answer;
+    for (const char* format :
+         {"table", "wide", "name", "json", "jsonl", "yaml", "csv"})
+      EXPECT_EQ(Run(absl::StrCat("tenant list --sort name -o ", format)).code,
+                0)
+          << answer;
   }
   for (const char* answer : {"", "[]", "not JSON"}) {
     On("/v1/tenants", answer);

@@ -54,12 +54,6 @@ TEST(TableTest, ColumnsAreCountedInCharacters) {
   EXPECT_EQ(Print(table, false), "Zürich  x\nLondon  y\n");
 }
 
-TEST(TableTest, ATableOfRowsTakesItsHeaderFromTheFirst) {
-  EXPECT_EQ(Print(TableOf(Json::parse(R"([{"a_b":1,"c":"x"}])"))),
-            "A-B  C\n  1  x\n");
-  EXPECT_EQ(Print(TableOf(Json::array())), "");
-}
-
 TEST(CellTest, ValuesBecomeText) {
   EXPECT_EQ(Cell("x"), "x");
   EXPECT_EQ(Cell(true), "yes");
