@@ -7,6 +7,9 @@
 
 namespace rampart {
 
+// What a rule that matches decides.
+Decision DecisionOf(const PolicyRule& rule);
+
 // Ordered rules of the flow's tenant, first match decides, none matches: deny
 // with RP_DROP_POLICY_DEFAULT.
 class PolicyHooks : public FlowHooks {
