@@ -382,12 +382,12 @@ absl::StatusOr<rp_outcome> Admission::Remember(const Arrival& arrival,
   plan.on_ramp[kForward] = arrival.punt.tunnel;
   const typename F::Key key = KeyOf<F>(plan.tuple);
   const typename F::Value value = CompileRefusal<F>(plan);
-  absl::Status status = deps_.flows.Refuse<F>(key, value);
+  absl::Status status = deps_.flows.Refuse<F>(key, value, reason);
   if (absl::IsAlreadyExists(status)) {
     ASSIGN_OR_RETURN(const bool room, deps_.flows.MakeRoom<F>(
                                           key, false, arrival.packet.IsSyn()));
     if (!room) return RP_PUNTED;
-    status = deps_.flows.Refuse<F>(key, value);
+    status = deps_.flows.Refuse<F>(key, value, reason);
   }
   if (!status.ok() && !absl::IsResourceExhausted(status)) return status;
   return reason;

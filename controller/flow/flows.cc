@@ -72,17 +72,29 @@ absl::Status Flows::Install(const FlowPair<F>& pair, const std::string& rule) {
   FlowCount& count = CountOf<F>(pair.key[kForward], pair.value[kForward]);
   ++count.flows;
   ++count.started;
+  if (following_.installed) {
+    FlowState state = NewState<F>(pair.key[kForward], pair.value[kForward]);
+    state.off_ramp = pair.value[kReverse].flow.on_ramp;
+    state.rule = RuleAt<F>(*forward);
+    hooks_.OnFlowInstalled(state);
+  }
   return absl::OkStatus();
 }
 
 template <typename F>
 absl::Status Flows::Refuse(const typename F::Key& key,
-                           const typename F::Value& value) {
+                           const typename F::Value& value, rp_outcome reason) {
   OneFamily<F>& flows = family<F>();
   if (flows.refusals >= flows.table.capacity() / kRefusalShare)
     return absl::ResourceExhaustedError("flow: too many refusals");
   RETURN_IF_ERROR(flows.table.Insert(key, value, Note()).status());
   ++flows.refusals;
+  if (following_.installed) {
+    FlowState state = NewState<F>(key, value);
+    state.source = state.tuple.source;
+    state.destination = state.tuple.destination;
+    hooks_.OnFlowRefused(state, reason);
+  }
   return absl::OkStatus();
 }
 
@@ -150,17 +162,46 @@ void Flows::Remove(const LiveFlow<F>& flow) {
 }
 
 template <typename F>
+FlowState Flows::NewState(const typename F::Key& key,
+                          const typename F::Value& value) const {
+  FlowTuple rewritten = RewrittenTuple<F>(key, value);
+  return {.tuple = TupleOf<F>(key),
+          .source = rewritten.source,
+          .destination = rewritten.destination,
+          .reverse_realm = value.flow.reverse_realm,
+          .on_ramp = value.flow.on_ramp,
+          .epoch = epoch_,
+          .start = clock_.Tick(),
+          .rule = {}};
+}
+
+template <typename F>
+void Flows::Describe(const LiveFlow<F>& flow, FlowState& state) const {
+  const rp_flow_note note = family<F>().table.NoteAt(flow.slot);
+  state = NewState<F>(flow.key[kForward], flow.value[kForward]);
+  state.off_ramp = flow.value[kReverse].flow.on_ramp;
+  state.epoch = note.epoch;
+  state.age = state.start - note.start;
+  state.start = note.start;
+  for (const Direction direction : {kForward, kReverse}) {
+    state.packets[direction] = rp_flow_packets(&flow.value[direction].flow);
+    state.bytes[direction] = rp_flow_bytes(&flow.value[direction].flow);
+  }
+  state.rule = RuleAt<F>(flow.slot);
+}
+
+template <typename F>
+void Flows::TellUpdate(uint32_t slot) {
+  FlowState state;
+  Describe(Read<F>(slot), state);
+  hooks_.OnFlowUpdate(state);
+}
+
+template <typename F>
 void Flows::TellEnd(const LiveFlow<F>& flow, FlowEndReason reason) {
   FlowEnd end;
-  end.tuple = TupleOf<F>(flow.key[kForward]);
-  for (const Direction direction : {kForward, kReverse}) {
-    end.packets[direction] = rp_flow_packets(&flow.value[direction].flow);
-    end.bytes[direction] = rp_flow_bytes(&flow.value[direction].flow);
-  }
+  Describe(flow, end);
   end.reason = reason;
-  end.duration =
-      FromTicks(clock_.Tick() - family<F>().table.NoteAt(flow.slot).start);
-  end.rule = RuleAt<F>(flow.slot);
   ++ended_;
   hooks_.OnFlowEnd(end);
 }
@@ -256,7 +297,9 @@ void Flows::Adopt() {
   template bool Flows::IsFresh<F>(const F::Key&) const;                        \
   template absl::Status Flows::Install(const FlowPair<F>&,                     \
                                        const std::string&);                    \
-  template absl::Status Flows::Refuse<F>(const F::Key&, const F::Value&);      \
+  template absl::Status Flows::Refuse<F>(const F::Key&, const F::Value&,       \
+                                         rp_outcome);                          \
+  template void Flows::TellUpdate<F>(uint32_t);                                \
   template void Flows::ForgetRefusal<F>(uint32_t);                             \
   template LiveFlow<F> Flows::Read<F>(uint32_t) const;                         \
   template bool Flows::IsExpired(const LiveFlow<F>&, uint32_t) const;          \

@@ -5,6 +5,7 @@
 #define RAMPART_CONTROLLER_FLOW_FLOWS_H_
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -45,7 +46,10 @@ class Flows {
 
   // All outlive this.
   Flows(const Maps& maps, FlowHooks& hooks, const Clock& clock)
-      : hooks_(hooks), clock_(clock), families_(*maps.flows4, *maps.flows6) {}
+      : hooks_(hooks),
+        clock_(clock),
+        following_(hooks.following()),
+        families_(*maps.flows4, *maps.flows6) {}
 
   // Once, before all below. nat outlives this.
   void UseNat(NatAllocator* nat) { nat_ = nat; }
@@ -92,7 +96,7 @@ class Flows {
   // when refusals fill an eighth of the table, so that they cannot fill it.
   template <typename F>
   absl::Status Refuse(const typename F::Key& key,
-                      const typename F::Value& value);
+                      const typename F::Value& value, rp_outcome reason);
   template <typename F>
   void ForgetRefusal(uint32_t slot);
 
@@ -113,6 +117,10 @@ class Flows {
   template <typename F>
   void End(const LiveFlow<F>& flow, FlowEndReason reason);
   void ReleasePorts();
+  // Tells the hooks of a live flow.
+  template <typename F>
+  void TellUpdate(uint32_t slot);
+  const FlowHooks::Following& following() const { return following_; }
   // Makes room of what ended a grace period ago; cheap if there is nothing.
   void Reclaim();
 
@@ -182,6 +190,12 @@ class Flows {
   void Remove(const LiveFlow<F>& flow);
   template <typename F>
   void TellEnd(const LiveFlow<F>& flow, FlowEndReason reason);
+  template <typename F>
+  void Describe(const LiveFlow<F>& flow, FlowState& state) const;
+  // Of what has just been written: nothing is counted yet.
+  template <typename F>
+  FlowState NewState(const typename F::Key& key,
+                     const typename F::Value& value) const;
   uint32_t RuleId(const std::string& rule);
   template <typename F>
   FlowCount& CountOf(const typename F::Key& key,
@@ -193,13 +207,14 @@ class Flows {
 
   FlowHooks& hooks_;
   const Clock& clock_;
+  const FlowHooks::Following following_;
   std::tuple<OneFamily<FlowV4>, OneFamily<FlowV6>> families_;
   NatAllocator* nat_ = nullptr;
   std::vector<NatHold> releases_;
   Timeouts timeouts_ = {};
   uint32_t epoch_ = 0;
   absl::flat_hash_map<std::string, uint32_t> rule_ids_;
-  std::vector<std::string> rules_ = {""};  // an earlier run's
+  std::deque<std::string> rules_ = {""};  // the first: an earlier run's
   uint64_t started_ = 0;
   uint64_t ended_ = 0;
   uint64_t adopted_ = 0;

@@ -5,9 +5,11 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "absl/time/time.h"
+#include "controller/base/clock.h"
 #include "controller/base/ip.h"
 #include "controller/compile/snapshot.h"
 #include "controller/nat/allocator.h"
@@ -47,13 +49,26 @@ struct Decision {
 
 enum class FlowEndReason { kIdle, kFin, kReset, kPolicy, kRemoved, kReplaced };
 
-struct FlowEnd {
+// A flow that is decided about, as far as it has come.
+struct FlowState {
   FlowTuple tuple;
-  uint64_t packets[2] = {};  // [0] forward, [1] reverse
-  uint64_t bytes[2] = {};    // IP total lengths
-  absl::Duration duration;   // since start or adoption
+  Endpoint source;             // after the rewrite; as in the tuple if it stays
+  Endpoint destination;        // likewise
+  uint32_t reverse_realm = 0;  // that its answers come on in
+  uint32_t on_ramp = 0;        // tunnel id; RP_TUNNEL_UNDERLAY: it is outside
+  uint32_t off_ramp = 0;       // likewise
+  uint32_t epoch = 0;          // of the configuration that decided about it
+  uint32_t start = 0;          // tick
+  uint32_t age = 0;            // ticks
+  uint64_t packets[2] = {};    // [0] forward, [1] reverse
+  uint64_t bytes[2] = {};      // IP total lengths
+  // That decided; empty after adoption. Valid as long as the engine.
+  std::string_view rule;
+  absl::Duration duration() const { return FromTicks(age); }
+};
+
+struct FlowEnd : FlowState {
   FlowEndReason reason = FlowEndReason::kIdle;
-  std::string rule;  // that allowed it; empty after adoption
 };
 
 // Called on the controller's only thread; must not block. References are valid
@@ -65,6 +80,21 @@ class FlowHooks {
   // configuration; then `route` may be empty.
   virtual Decision OnFlowStart(const FlowStart& start) = 0;
   virtual void OnFlowEnd(const FlowEnd& end) = 0;
+
+  // How flows are followed on their way. Asked once, before the first flow;
+  // who does not follow them is not called, and pays nothing.
+  struct Following {
+    bool installed = false;  // OnFlowInstalled(), OnFlowRefused()
+    uint32_t update = 0;     // ticks between calls of OnFlowUpdate(); 0: none
+  };
+  virtual Following following() const { return {}; }
+  // Both entries are written, so its rewrite is known.
+  virtual void OnFlowInstalled(const FlowState& /*flow*/) {}
+  // A refusal is remembered from now on.
+  virtual void OnFlowRefused(const FlowState& /*flow*/, rp_outcome /*reason*/) {
+  }
+  // The flow lives, and has had packets since the last call.
+  virtual void OnFlowUpdate(const FlowState& /*flow*/) {}
 };
 
 }  // namespace rampart

@@ -44,6 +44,7 @@ void Sweep::Begin() {
   next4_ = 0;
   next6_ = 0;
   running_ = true;
+  before_ = started_;
   started_ = deps_.clock.Tick();
   check_ = std::exchange(check_next_, false);
   reroute_ = std::exchange(reroute_next_, false);
@@ -120,7 +121,21 @@ void Sweep::VisitFlow(uint32_t slot, const rp_flow& flow) {
       IsRefused<F>(slot))
     return flows.End(flows.Read<F>(slot), FlowEndReason::kPolicy);
   // Only what looks idle from here pays for reading the other direction.
-  if (IsIdle(flow)) EndIdle<F>(slot);
+  if (IsIdle(flow)) return EndIdle<F>(slot);
+  if (flows.following().update != 0) TellUpdate<F>(slot);
+}
+
+template <typename F>
+void Sweep::TellUpdate(uint32_t slot) {
+  const uint32_t interval = deps_.flows.following().update;
+  const uint32_t start = deps_.flows.table<F>().NoteAt(slot).start;
+  // Ages at the passes; negative for flows that are younger than a pass.
+  const auto age = static_cast<int32_t>(started_ - start);
+  const auto before = std::max(static_cast<int32_t>(before_ - start), 0);
+  if (age < 0 || age / interval == before / interval) return;
+  const LiveFlow<F> live = deps_.flows.Read<F>(slot);
+  if (live.Idle(deps_.clock.Tick()) <= interval)
+    deps_.flows.TellUpdate<F>(slot);
 }
 
 template <typename F>

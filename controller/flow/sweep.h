@@ -27,7 +27,8 @@ class Sweep {
     Flows& flows;
     NextHops& next_hops;
   };
-  explicit Sweep(const Dependencies& dependencies) : deps_(dependencies) {}
+  explicit Sweep(const Dependencies& dependencies)
+      : deps_(dependencies), started_(dependencies.clock.Tick()) {}
 
   // Starts a fast pass that checks every flow against this snapshot.
   void Use(const Snapshot* snapshot);
@@ -52,6 +53,10 @@ class Sweep {
   bool IsIdle(const rp_flow& flow) const;
   template <typename F>
   void EndIdle(uint32_t slot);
+  // Once for each whole `following().update` of the flow's life, if anything
+  // has happened in it.
+  template <typename F>
+  void TellUpdate(uint32_t slot);
   // Both its tunnels may still enter the flow's realm.
   bool IsGranted(const rp_flow& flow) const;
   // By the policy of any side that was asked when it began.
@@ -71,7 +76,8 @@ class Sweep {
   bool check_next_ = false;
   bool reroute_ = false;  // this pass
   bool reroute_next_ = false;
-  uint32_t started_ = 0;  // tick of this pass
+  uint32_t started_;     // tick of this pass
+  uint32_t before_ = 0;  // and of the one before
 };
 
 }  // namespace rampart

@@ -58,7 +58,7 @@ TEST_P(ExpiryTest, AnIdleFlowEndsWithTheCountersOfBothDirections) {
   EXPECT_THAT(end.bytes, ElementsAre(300, 500));
   EXPECT_EQ(end.reason, FlowEndReason::kIdle);
   EXPECT_EQ(end.rule, "all");
-  EXPECT_NEAR(absl::ToDoubleSeconds(end.duration), 301, 1.5);
+  EXPECT_NEAR(absl::ToDoubleSeconds(end.duration()), 301, 1.5);
   EXPECT_EQ(Entries(), 0u);
   EXPECT_EQ(NatSessions(), 0u);
   EXPECT_EQ(engine->statistics().flows, 0u);
