@@ -136,4 +136,34 @@ struct rp_counter {
 };
 RP_CHECK_ABI(rp_counter, 16);
 
+/* Where packets are lost without one of our programs: in the kernel behind
+ * their verdict, and in devices. X(symbol, value, id, help), as above; these
+ * come on top of the outcomes, and one packet may be in two of them.
+ */
+#define RP_KERNEL_LOSSES(X)                                                                        \
+	X(REDIRECT_DOWN, 0, "RP-KRN-001", "redirect to a device that is down")                     \
+	X(REDIRECT_SIZE, 1, "RP-KRN-002",                                                          \
+	  "redirect of a frame that is larger than its device takes")                              \
+	X(REDIRECT_UNSUPPORTED, 2, "RP-KRN-003",                                                   \
+	  "redirect to a device that takes no redirected frames")                                  \
+	X(REDIRECT_OTHER, 3, "RP-KRN-004", "redirect that the kernel refused for another reason")  \
+	X(TX, 4, "RP-KRN-005", "not sent back by XDP_TX: the transmit ring was full")              \
+	X(EXCEPTION, 5, "RP-KRN-006", "XDP exception: a verdict that the driver does not know")    \
+	X(PUNT_RING, 6, "RP-KRN-007",                                                              \
+	  "punted, and the ring full: the controller is not fast enough")                          \
+	X(PUNT_FRAME, 7, "RP-KRN-008", "punted, and no frame free or none that is large enough")   \
+	X(RX_MISSED, 8, "RP-DEV-003",                                                              \
+	  "receive ring full: the CPU of its queue is not fast enough")                            \
+	X(RX_DROPPED, 9, "RP-DEV-004", "received, and dropped by driver or kernel")                \
+	X(RX_ERRORS, 10, "RP-DEV-005", "received damaged")                                         \
+	X(TX_DROPPED, 11, "RP-DEV-006", "to be sent, and dropped by driver or kernel")             \
+	X(XMIT_FULL, 12, "RP-DEV-007", "redirected here, and the transmit ring full")
+
+enum rp_kernel_loss {
+#define X(symbol, value, id, help) RP_LOSS_##symbol = value,
+	RP_KERNEL_LOSSES(X)
+#undef X
+	RP_LOSS_COUNT = 16,
+};
+
 #endif /* RAMPART_MAPS_OUTCOMES_H_ */

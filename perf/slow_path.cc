@@ -164,6 +164,7 @@ class Punter final : public DataPlane {
   absl::StatusOr<std::vector<DeviceCounters>> ReadCounters() const override {
     return behind_.ReadCounters();
   }
+  std::vector<PuntLosses> punt_losses() const override { return {}; }
 
   std::vector<Bytes> packets;
   size_t next = 0;

@@ -134,6 +134,9 @@ class KernelDataPlane final : public DataPlane {
   absl::StatusOr<std::vector<DeviceCounters>> ReadCounters() const override {
     return slots_.ReadCounters();
   }
+  std::vector<PuntLosses> punt_losses() const override {
+    return xsks_->Losses();
+  }
 
  private:
   absl::StatusOr<uint32_t> SlotFor(const std::string& device,

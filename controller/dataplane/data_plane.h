@@ -63,6 +63,13 @@ struct DeviceCounters {
   std::array<rp_counter, RP_OUTCOME_COUNT> outcomes = {};  // summed over CPUs
 };
 
+// Punts that a device's program sent and no socket of this run took.
+struct PuntLosses {
+  uint32_t slot = 0;
+  uint64_t ring_full = 0;
+  uint64_t no_frame = 0;  // none free, or none large enough
+};
+
 class DataPlane {
  public:
   struct Punt {
@@ -120,6 +127,8 @@ class DataPlane {
                             absl::Span<const uint8_t> packet) = 0;
 
   virtual absl::StatusOr<std::vector<DeviceCounters>> ReadCounters() const = 0;
+  // Of each slot that has sockets.
+  virtual std::vector<PuntLosses> punt_losses() const = 0;
 };
 
 // Removes everything that any run for `edge` attached, pinned or made; fine if

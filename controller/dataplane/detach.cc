@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "controller/base/status.h"
 #include "controller/dataplane/data_plane.h"
+#include "controller/dataplane/losses.h"
 #include "controller/dataplane/pins.h"
 #include "controller/dataplane/xdp_link.h"
 
@@ -32,6 +33,11 @@ absl::StatusOr<std::vector<std::string>> DetachAll(std::string_view bpffs,
     removed.push_back(absl::StrCat("program on device ", device));
   }
   RETURN_IF_ERROR(RemoveEmpty(pins->folder() + "/links"));
+  ASSIGN_OR_RETURN(const std::vector<std::string> counters,
+                   RemoveFolder(pins->folder() + kLossesFolder));
+  for (const std::string& counter : counters) {
+    removed.push_back(absl::StrCat("counter ", counter));
+  }
   for (const std::string& folder : {pins->maps(), pins->new_maps()}) {
     ASSIGN_OR_RETURN(const std::vector<std::string> maps, RemoveFolder(folder));
     for (const std::string& map : maps) {

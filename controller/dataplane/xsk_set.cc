@@ -19,6 +19,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <map>
 #include <optional>
 
 #include "absl/strings/match.h"
@@ -267,6 +268,24 @@ int XskSet::Count(uint32_t slot) const {
   return static_cast<int>(std::count_if(
       sockets_.begin(), sockets_.end(),
       [slot](const auto& socket) { return socket->slot() == slot; }));
+}
+
+std::vector<PuntLosses> XskSet::Losses() const {
+  std::map<uint32_t, PuntLosses> slots;
+  for (const std::unique_ptr<Socket>& socket : sockets_) {
+    xdp_statistics statistics = {};
+    socklen_t length = sizeof(statistics);
+    if (getsockopt(socket->fd(), SOL_XDP, XDP_STATISTICS, &statistics,
+                   &length) != 0)
+      continue;
+    PuntLosses& losses = slots[socket->slot()];
+    losses.slot = socket->slot();
+    losses.ring_full += statistics.rx_ring_full;
+    losses.no_frame += statistics.rx_dropped;
+  }
+  std::vector<PuntLosses> all;
+  for (const auto& [slot, losses] : slots) all.push_back(losses);
+  return all;
 }
 
 int XskSet::Read(int budget, DataPlane::PuntHandler handle) {

@@ -28,6 +28,8 @@ class XskSet {
   void Remove(uint32_t slot);
   // Sockets of a slot.
   int Count(uint32_t slot) const;
+  // What did not fit into the sockets, by slot.
+  std::vector<PuntLosses> Losses() const;
 
   // One epoll descriptor over all sockets.
   int fd() const { return epoll_.get(); }

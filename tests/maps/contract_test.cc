@@ -40,6 +40,15 @@ const std::vector<Reason>& Reasons() {
   return *reasons;
 }
 
+const std::vector<Reason>& Losses() {
+  static const auto* const losses = new std::vector<Reason>{
+#define X(symbol, value, id, help) {#symbol, value, id, help},
+      RP_KERNEL_LOSSES(X)
+#undef X
+  };
+  return *losses;
+}
+
 TEST(OutcomesTest, EveryDropReasonHasItsOwnNumberIdAndHelp) {
   std::set<std::string> ids, helps;
   std::set<uint32_t> values;
@@ -54,7 +63,9 @@ TEST(OutcomesTest, EveryDropReasonHasItsOwnNumberIdAndHelp) {
 
 TEST(OutcomesTest, IdsNameTheirAreaAndCountUpInIt) {
   std::set<std::string> seen;
-  for (const Reason& reason : Reasons()) {
+  std::vector<Reason> all = Reasons();
+  all.insert(all.end(), Losses().begin(), Losses().end());
+  for (const Reason& reason : all) {
     ASSERT_EQ(reason.id.size(), std::string("RP-XXX-000").size());
     EXPECT_EQ(reason.id.substr(0, 3), "RP-");
     const int number = std::stoi(reason.id.substr(7));
@@ -63,6 +74,18 @@ TEST(OutcomesTest, IdsNameTheirAreaAndCountUpInIt) {
         << reason.id << " follows no " << digits;
     seen.insert(reason.id);
   }
+}
+
+TEST(OutcomesTest, LossesHaveIdsOfTheirOwn) {
+  std::set<std::string> ids, helps;
+  for (const Reason& reason : Reasons()) ids.insert(reason.id);
+  uint32_t value = 0;
+  for (const Reason& loss : Losses()) {
+    EXPECT_TRUE(ids.insert(loss.id).second) << loss.symbol;
+    EXPECT_TRUE(helps.insert(loss.help).second) << loss.symbol;
+    EXPECT_EQ(loss.value, value++) << loss.symbol;
+  }
+  EXPECT_LE(value, uint32_t{RP_LOSS_COUNT});
 }
 
 TEST(OutcomesTest, OutcomesThatAreNoDropsComeFirst) {

@@ -75,6 +75,7 @@ class FakeDataPlane : public DataPlane {
   absl::StatusOr<std::vector<DeviceCounters>> ReadCounters() const override {
     return std::vector<DeviceCounters>();
   }
+  std::vector<PuntLosses> punt_losses() const override { return {}; }
 
   rp_device last_entry = {};
 

@@ -75,6 +75,7 @@ class FakeDataPlane final : public DataPlane {
   absl::StatusOr<std::vector<DeviceCounters>> ReadCounters() const override {
     return std::vector<DeviceCounters>();
   }
+  std::vector<PuntLosses> punt_losses() const override { return {}; }
 
   std::vector<AttachedDevice> attached;
   std::deque<std::pair<rp_punt, Bytes>> punts;
