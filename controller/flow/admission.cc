@@ -46,7 +46,13 @@ absl::Status Admission::OnPunts(absl::Span<const DataPlane::Punt> punts) {
       deps_.flows.PrefetchTags<FlowV4>(KeyOf<FlowV4>(packet->tuple));
     else
       deps_.flows.PrefetchTags<FlowV6>(KeyOf<FlowV6>(packet->tuple));
+    if (WantsMapping(arrivals.back()))
+      nat_->PrefetchSubscriber(
+          RequestOf(arrivals.back(), *arrivals.back().route));
   }
+  for (const Arrival& arrival : arrivals)
+    if (WantsMapping(arrival))
+      nat_->PrefetchMapping(RequestOf(arrival, *arrival.route));
   absl::Status status;
   for (const Arrival& arrival : arrivals) status.Update(OnPunt(arrival));
   status.Update(InstallDecided<FlowV4>());
@@ -55,6 +61,12 @@ absl::Status Admission::OnPunts(absl::Span<const DataPlane::Punt> punts) {
   datagrams_.clear();
   first_parts_.clear();
   return status;
+}
+
+// A guess.
+bool Admission::WantsMapping(const Arrival& arrival) {
+  return arrival.punt.reason == RP_PUNT_MISS && arrival.route &&
+         arrival.route->route->kind == Route::Kind::kInternet;
 }
 
 absl::Status Admission::OnPunt(const Arrival& arrival) {
@@ -141,8 +153,7 @@ absl::Status Admission::Decide(const Arrival& arrival,
     AnswerEcho(arrival);
     return absl::OkStatus();
   }
-  const std::optional<Snapshot::RouteRef> route = snapshot_->FindRoute(
-      arrival.punt.realm, arrival.tuple().destination.address);
+  const std::optional<Snapshot::RouteRef>& route = arrival.route;
   if (!route) return Refuse<F>(arrival, {RP_DROP_NO_ROUTE});
   if (const Refusal refusal = CheckRoute(arrival, *route))
     return Refuse<F>(arrival, refusal);

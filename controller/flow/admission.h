@@ -74,14 +74,17 @@ class Admission {
     const Packet& packet;
     Snapshot::TunnelRef on_ramp;  // null members: gone
     Snapshot::VnetRef vnet;
+    std::optional<Snapshot::RouteRef> route;  // of the destination
     // All fragments of a complete datagram, of which `packet` is the first.
     const std::vector<std::vector<uint8_t>>* parts = nullptr;
     const FlowTuple& tuple() const { return packet.tuple; }
   };
   Arrival ArrivalOf(const rp_punt& punt, const Packet& packet) const {
     return {punt, packet, snapshot_->FindTunnel(punt.tunnel),
-            snapshot_->FindVnet(punt.realm)};
+            snapshot_->FindVnet(punt.realm),
+            snapshot_->FindRoute(punt.realm, packet.tuple.destination.address)};
   }
+  static bool WantsMapping(const Arrival& arrival);
   // A flow that is allowed, with its first packet: to be written.
   template <typename F>
   struct Decided {

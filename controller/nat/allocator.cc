@@ -72,7 +72,21 @@ NatGrant NatAllocator::Acquire(const Request& request) {
               {holder->second.external->address, mapping->outside_port}};
     }
   }
-  return impl_->New(*pool, request, false, std::nullopt);
+  return impl_->New(*pool, holder, request, false, std::nullopt);
+}
+
+void NatAllocator::PrefetchSubscriber(const Request& request) const {
+  if (const Pool* pool = impl_->FindPool(request.pool))
+    pool->Prefetch(request.subscriber);
+}
+
+void NatAllocator::PrefetchMapping(const Request& request) const {
+  Pool* pool = impl_->FindPool(request.pool);
+  if (pool == nullptr) return;
+  const Holder* holder = pool->Find(request.subscriber);
+  if (holder == nullptr) return;
+  holder->second.mappings.Prefetch(OpenKey(request));
+  Pool::PrefetchBlocks(*holder);
 }
 
 std::optional<Endpoint> NatAllocator::Find(const Request& request) const {
@@ -80,7 +94,7 @@ std::optional<Endpoint> NatAllocator::Find(const Request& request) const {
   if (pool == nullptr) return std::nullopt;
   if (const std::optional<NatGrant> fixed = impl_->Fixed(request))
     return fixed->ok() ? std::optional(fixed->outside) : std::nullopt;
-  const Holder* holder = pool->Find(request.subscriber);
+  Holder* holder = pool->Find(request.subscriber);
   if (holder == nullptr) return std::nullopt;
   const PortMapping* mapping = impl_->FindMapping(*holder, request);
   if (mapping == nullptr) return std::nullopt;
@@ -97,15 +111,14 @@ NatGrant NatAllocator::Open(const Request& request,
     return *fixed;
   Holder* holder = pool->Find(request.subscriber);
   if (holder != nullptr) {
-    const PortKey key = OpenKey(*holder, request);
-    const auto it = impl_->port_mappings.find(key);
-    if (it != impl_->port_mappings.end()) {
-      impl_->SetOpen(*holder, key, it->second, true);
+    const PortKey key = OpenKey(request);
+    if (PortMapping* mapping = holder->second.mappings.Find(key)) {
+      impl_->SetOpen(*holder, key, *mapping, true);
       return {NatVerdict::kGranted,
-              {holder->second.external->address, it->second.outside_port}};
+              {holder->second.external->address, mapping->outside_port}};
     }
   }
-  return impl_->New(*pool, request, true, wanted);
+  return impl_->New(*pool, holder, request, true, wanted);
 }
 
 absl::Status NatAllocator::Adopt(const Request& request,
@@ -179,8 +192,8 @@ std::optional<NatInside> NatAllocator::FindInside(
     const auto [holder, port] = pool->FindInside(*space, outside);
     if (holder == nullptr || !port) continue;
     return NatInside{pool->config().name, holder->first, *port,
-                     impl_->Admits({holder, {}, *port, protocol}, outside.port,
-                                   remote.address)};
+                     Impl::Admits(*holder, {{}, *port, protocol}, outside.port,
+                                  remote.address)};
   }
   return std::nullopt;
 }
@@ -252,16 +265,21 @@ void NatAllocator::ForEach(
     result.outside.address = holder.second.external->address;
     return result;
   };
-  for (const auto& [key, mapping] : impl_->port_mappings) {
-    NatSession result = session(*key.holder);
-    result.protocol = key.protocol;
-    result.inside_port = key.inside_port;
-    result.outside.port = mapping.outside_port;
-    result.remote = key.remote;
-    result.flows = mapping.flows;
-    result.is_open = mapping.open;
-    visit(result);
-  }
+  const auto visit_ports = [&](const Holder& holder) {
+    NatSession result = session(holder);
+    holder.second.mappings.ForEach(
+        [&](const PortKey& key, const PortMapping& mapping) {
+          result.protocol = key.protocol;
+          result.inside_port = key.inside_port;
+          result.outside.port = mapping.outside_port;
+          result.remote = key.remote;
+          result.flows = mapping.flows;
+          result.is_open = mapping.open;
+          visit(result);
+        });
+  };
+  for (const std::unique_ptr<Pool>& pool : impl_->pools)
+    pool->ForEachHolder(visit_ports);
   for (const auto& [key, mapping] : impl_->address_mappings) {
     NatSession result = session(*mapping.holder);
     result.protocol = key.protocol;

@@ -41,6 +41,10 @@ class NatAllocator {
   // mappings and prefixes come first. After kLogging: ask again when Logged()
   // was told a further number.
   NatGrant Acquire(const Request& request);
+  // Have memory ready: the first for the second, the second, some time later,
+  // for Acquire().
+  void PrefetchSubscriber(const Request& request) const;
+  void PrefetchMapping(const Request& request) const;
   // A mapping of TCP or UDP for all remotes until Release() with the same
   // request; request.remote stays unset. wanted: its port, if it is free
   // (unspecified address: of whichever address it is).

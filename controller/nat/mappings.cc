@@ -16,7 +16,7 @@ bool IsDependent(const Holder& holder) {
 }
 
 PortKey KeyOf(const Holder& holder, const NatAllocator::Request& request) {
-  return {&holder, IsDependent(holder) ? request.remote : Endpoint(),
+  return {IsDependent(holder) ? request.remote : Endpoint(),
           request.inside_port, request.protocol};
 }
 PortUser UserOf(const Holder& holder, const PortKey& key, PortSpace space) {
@@ -50,23 +50,21 @@ std::optional<NatGrant> NatAllocator::Impl::Fixed(
                   {*outside, ports ? request.inside_port : uint16_t{0}}};
 }
 
-PortMapping* NatAllocator::Impl::FindMapping(const Holder& holder,
-                                             const Request& request) {
+PortMapping* NatAllocator::Impl::FindMapping(Holder& holder,
+                                             const Request& request) const {
+  PortMappings& mappings = holder.second.mappings;
   if (opened > 0 && IsDependent(holder)) {
-    const auto it = port_mappings.find(OpenKey(holder, request));
-    if (it != port_mappings.end() && it->second.open) return &it->second;
+    PortMapping* mapping = mappings.Find(OpenKey(request));
+    if (mapping != nullptr && mapping->open) return mapping;
   }
-  const auto it = port_mappings.find(KeyOf(holder, request));
-  return it == port_mappings.end() ? nullptr : &it->second;
+  return mappings.Find(KeyOf(holder, request));
 }
 
 // A new subscriber is paired with the address of its static mapping, else with
 // the wanted one.
-Pool::Pairing NatAllocator::Impl::FindOrPair(
-    Pool& pool, const Request& request, const std::optional<Endpoint>& wanted) {
+Pool::Pairing NatAllocator::Impl::Pair(Pool& pool, const Request& request,
+                                       const std::optional<Endpoint>& wanted) {
   const Subscriber& subscriber = request.subscriber;
-  if (Holder* holder = pool.Find(subscriber))
-    return {NatVerdict::kGranted, holder};
   const NatStatic* kept = fixed.FindStatic(request.pool, subscriber);
   const IpAddress* preferred = nullptr;
   if (kept != nullptr)
@@ -90,7 +88,7 @@ Pool::Pairing NatAllocator::Impl::FindOrPair(
 NatGrant NatAllocator::Impl::NewPort(Holder& holder, PortSpace space,
                                      const Request& request, bool open,
                                      const std::optional<Endpoint>& wanted) {
-  const PortKey key = open ? OpenKey(holder, request) : KeyOf(holder, request);
+  const PortKey key = open ? OpenKey(request) : KeyOf(holder, request);
   const IpAddress& address = holder.second.external->address;
   std::optional<uint16_t> port;
   if (wanted && (wanted->address == address || wanted->address.IsUnspecified()))
@@ -98,8 +96,7 @@ NatGrant NatAllocator::Impl::NewPort(Holder& holder, PortSpace space,
   const Pool::PortGrant grant =
       holder.second.pool->TakePort(holder, UserOf(holder, key, space), port);
   if (grant.verdict != NatVerdict::kGranted) return {grant.verdict};
-  PortMapping& mapping = port_mappings[key];
-  mapping.outside_port = grant.port;
+  PortMapping& mapping = holder.second.mappings.Make(key, grant.port);
   if (open) {
     opened += IsDependent(holder);
     SetOpen(holder, key, mapping, true);
@@ -124,10 +121,13 @@ NatGrant NatAllocator::Impl::NewAddress(Holder& holder,
   return {NatVerdict::kGranted, {holder.second.external->address, 0}};
 }
 
-NatGrant NatAllocator::Impl::New(Pool& pool, const Request& request, bool open,
+NatGrant NatAllocator::Impl::New(Pool& pool, Holder* holder,
+                                 const Request& request, bool open,
                                  const std::optional<Endpoint>& wanted) {
-  pool.ReleaseRested();
-  const Pool::Pairing pairing = FindOrPair(pool, request, wanted);
+  if (pool.ReleaseRested()) holder = pool.Find(request.subscriber);
+  const Pool::Pairing pairing =
+      holder != nullptr ? Pool::Pairing{NatVerdict::kGranted, holder}
+                        : Pair(pool, request, wanted);
   NatGrant grant = {pairing.verdict, {}};
   if (grant.ok()) {
     const std::optional<PortSpace> space = SpaceOf(request.protocol);
@@ -139,36 +139,35 @@ NatGrant NatAllocator::Impl::New(Pool& pool, const Request& request, bool open,
   return grant;
 }
 
-void NatAllocator::Impl::Contact(const Holder& holder, const Request& request,
+void NatAllocator::Impl::Contact(Holder& holder, const Request& request,
                                  int change) {
   if (holder.second.pool->config().filtering != NatFiltering::kAddressDependent)
     return;
-  PortKey key = OpenKey(holder, request);
+  PortKey key = OpenKey(request);
   key.remote.address = request.remote.address;
-  const auto it = contacts.try_emplace(key).first;
-  it->second += change;
-  if (it->second == 0) contacts.erase(it);
+  holder.second.mappings.Contact(key, change);
 }
 
 bool NatAllocator::Impl::IsReachable(const Holder& holder,
-                                     const PortMapping& mapping) const {
+                                     const PortMapping& mapping) {
   return mapping.open || holder.second.pool->config().filtering !=
                              NatFiltering::kAddressAndPortDependent;
 }
 
-bool NatAllocator::Impl::Admits(const PortKey& open_key, uint16_t outside_port,
-                                const IpAddress& remote) const {
-  const auto it = port_mappings.find(open_key);
-  if (it == port_mappings.end() || it->second.outside_port != outside_port)
-    return false;
-  if (it->second.open) return true;
-  switch (open_key.holder->second.pool->config().filtering) {
+bool NatAllocator::Impl::Admits(Holder& holder, const PortKey& open_key,
+                                uint16_t outside_port,
+                                const IpAddress& remote) {
+  PortMappings& mappings = holder.second.mappings;
+  const PortMapping* mapping = mappings.Find(open_key);
+  if (mapping == nullptr || mapping->outside_port != outside_port) return false;
+  if (mapping->open) return true;
+  switch (holder.second.pool->config().filtering) {
     case NatFiltering::kEndpointIndependent:
       return true;
     case NatFiltering::kAddressDependent: {
       PortKey key = open_key;
       key.remote.address = remote;
-      return contacts.contains(key);
+      return mappings.HasContact(key);
     }
     case NatFiltering::kAddressAndPortDependent:
       break;
@@ -194,10 +193,10 @@ void NatAllocator::Impl::SetOpen(Holder& holder, const PortKey& key,
 }
 
 void NatAllocator::Impl::RemoveMapping(Holder& holder, PortSpace space,
-                                       PortMappings::iterator it) {
-  const PortKey key = it->first;
-  const uint16_t port = it->second.outside_port;
-  port_mappings.erase(it);
+                                       const PortKey& key) {
+  PortMappings& mappings = holder.second.mappings;
+  const uint16_t port = mappings.Find(key)->outside_port;
+  mappings.Erase(key);
   opened -= IsDependent(holder) && key.remote == Endpoint();
   holder.second.pool->ReturnPort(holder, UserOf(holder, key, space), port);
 }
@@ -217,42 +216,47 @@ absl::Status NatAllocator::Impl::AdoptPort(Holder& holder, PortSpace space,
         request,
         absl::StrCat(Abseil(what), " ", port, " of ", address.ToString())));
   };
-  PortKey key = OpenKey(holder, request);
-  auto it = port_mappings.find(key);
-  if (it == port_mappings.end() || it->second.outside_port != port) {
+  PortMappings& mappings = holder.second.mappings;
+  PortKey key = OpenKey(request);
+  PortMapping* mapping = mappings.Find(key);
+  if (mapping == nullptr || mapping->outside_port != port) {
     key = KeyOf(holder, request);
-    it = port_mappings.find(key);
+    mapping = mappings.Find(key);
   }
-  if (it == port_mappings.end()) {
+  if (mapping == nullptr) {
     const std::string_view why =
         holder.second.pool->AdoptPort(holder, UserOf(holder, key, space), port);
     if (!why.empty()) return taken(why);
-    it = port_mappings.try_emplace(key, PortMapping{0, port}).first;
-    if (IsReachable(holder, it->second))
+    mapping = &mappings.Make(key, port);
+    if (IsReachable(holder, *mapping))
       Tell(key.protocol, {address, port}, true);
-  } else if (it->second.outside_port != port) {
+  } else if (mapping->outside_port != port) {
     return taken("is mapped to another port than");
   }
-  ++it->second.flows;
+  ++mapping->flows;
   Contact(holder, request, 1);
   return absl::OkStatus();
 }
 
 void NatAllocator::Impl::ReleasePort(Holder& holder, PortSpace space,
                                      const Request& request, uint16_t port) {
-  auto it = port_mappings.find(OpenKey(holder, request));
-  if (it == port_mappings.end() || it->second.outside_port != port)
-    it = port_mappings.find(KeyOf(holder, request));
-  RP_CHECK(it != port_mappings.end());
-  PortMapping& mapping = it->second;
+  PortMappings& mappings = holder.second.mappings;
+  PortKey key = OpenKey(request);
+  PortMapping* mapping = mappings.Find(key);
+  if (mapping == nullptr || mapping->outside_port != port) {
+    key = KeyOf(holder, request);
+    mapping = mappings.Find(key);
+  }
+  RP_CHECK(mapping != nullptr);
   if (request.remote == Endpoint()) {
-    SetOpen(holder, it->first, mapping, false);
+    SetOpen(holder, key, *mapping, false);
   } else {
     Contact(holder, request, -1);
-    if (--mapping.flows == 0 && !mapping.open && IsReachable(holder, mapping))
-      Tell(it->first.protocol, {holder.second.external->address, port}, false);
+    if (--mapping->flows == 0 && !mapping->open &&
+        IsReachable(holder, *mapping))
+      Tell(key.protocol, {holder.second.external->address, port}, false);
   }
-  if (mapping.flows == 0 && !mapping.open) RemoveMapping(holder, space, it);
+  if (mapping->flows == 0 && !mapping->open) RemoveMapping(holder, space, key);
 }
 
 void NatAllocator::Impl::ReleaseAddress(Holder& holder,

@@ -42,29 +42,9 @@ inline bool IsTcpOrUdp(uint8_t protocol) {
   return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP;
 }
 
-struct PortKey {
-  const Pool::Holder* holder;
-  Endpoint remote;  // of a mapping for one remote endpoint, else empty
-  uint16_t inside_port;
-  uint8_t protocol;
-  friend bool operator==(const PortKey&, const PortKey&) = default;
-  template <typename H>
-  friend H AbslHashValue(H h, const PortKey& k) {
-    return H::combine(std::move(h), k.holder, k.remote, k.inside_port,
-                      k.protocol);
-  }
-};
-struct PortMapping {
-  uint32_t flows = 0;
-  uint16_t outside_port = 0;
-  bool open = false;  // by Open()
-};
-using PortMappings = absl::flat_hash_map<PortKey, PortMapping>;
-
 // The key of a mapping for all remotes.
-inline PortKey OpenKey(const Pool::Holder& holder,
-                       const NatAllocator::Request& request) {
-  return {&holder, {}, request.inside_port, request.protocol};
+inline PortKey OpenKey(const NatAllocator::Request& request) {
+  return {{}, request.inside_port, request.protocol};
 }
 
 // Without ports, only the remote address tells who a packet is for.
@@ -97,11 +77,7 @@ struct NatAllocator::Impl {
   std::vector<std::unique_ptr<Pool>> pools;
   DisjointPrefixes<const Pool*> by_prefix;  // outside ones
   FixedMappings fixed;
-  PortMappings port_mappings;
   absl::flat_hash_map<AddressKey, AddressMapping> address_mappings;
-  // In pools with address-dependent filtering: flows by remote address, as
-  // port 0.
-  absl::flat_hash_map<PortKey, uint32_t> contacts;
   // Mappings by Open() or once by it, in pools with dependent mappings.
   uint32_t opened = 0;
 
@@ -109,28 +85,29 @@ struct NatAllocator::Impl {
   // What the configuration fixes for it; nothing: it is mapped dynamically.
   std::optional<NatGrant> Fixed(const Request& request) const;
   // Where a further flow of it belongs.
-  PortMapping* FindMapping(const Holder& holder, const Request& request);
-  Pool::Pairing FindOrPair(Pool& pool, const Request& request,
-                           const std::optional<Endpoint>& wanted);
+  PortMapping* FindMapping(Holder& holder, const Request& request) const;
+  Pool::Pairing Pair(Pool& pool, const Request& request,
+                     const std::optional<Endpoint>& wanted);
   NatGrant NewPort(Holder& holder, PortSpace space, const Request& request,
                    bool open, const std::optional<Endpoint>& wanted);
   NatGrant NewAddress(Holder& holder, const Request& request);
-  NatGrant New(Pool& pool, const Request& request, bool open,
+  // holder: the subscriber's, null if it has none yet.
+  NatGrant New(Pool& pool, Holder* holder, const Request& request, bool open,
                const std::optional<Endpoint>& wanted);
   // "nat: pool default: 10.1.0.5: `what`"
   static std::string Describe(const Request& request, absl::string_view what);
   absl::Status AdoptPort(Holder& holder, PortSpace space,
                          const Request& request, uint16_t port);
-  // Notes that a flow holds a mapping, or does no longer.
-  void Contact(const Holder& holder, const Request& request, int change);
-  bool IsReachable(const Holder& holder, const PortMapping& mapping) const;
-  bool Admits(const PortKey& open_key, uint16_t outside_port,
-              const IpAddress& remote) const;
+  // Notes that a flow holds a mapping, or does no longer. Only pools with
+  // address-dependent filtering want to know: by remote address, as port 0.
+  static void Contact(Holder& holder, const Request& request, int change);
+  static bool IsReachable(const Holder& holder, const PortMapping& mapping);
+  static bool Admits(Holder& holder, const PortKey& open_key,
+                     uint16_t outside_port, const IpAddress& remote);
   void Tell(uint8_t protocol, const Endpoint& outside, bool open) const;
   void SetOpen(Holder& holder, const PortKey& key, PortMapping& mapping,
                bool open) const;
-  void RemoveMapping(Holder& holder, PortSpace space,
-                     PortMappings::iterator it);
+  void RemoveMapping(Holder& holder, PortSpace space, const PortKey& key);
   void ReleasePort(Holder& holder, PortSpace space, const Request& request,
                    uint16_t port);
   void ReleaseAddress(Holder& holder, const Request& request);

@@ -78,6 +78,10 @@ Pool::Holder* Pool::Find(const Subscriber& subscriber) {
   return it == holdings_.end() ? nullptr : &*it;
 }
 
+void Pool::PrefetchBlocks(const Holder& holder) {
+  for (const Block& block : holder.second.blocks) __builtin_prefetch(&block, 1);
+}
+
 Pool::Pairing Pool::Pair(const Subscriber& subscriber) {
   FreeSet& open = open_[subscriber.address.is_v4()];
   if (open.count() == 0) return {WhyNone(subscriber)};
@@ -470,6 +474,10 @@ PoolUse Pool::Use() const {
       blocks_per_second_ *
       std::exp(-Seconds(shared_.Now() - counted_) / kTrendSeconds);
   return use;
+}
+
+void Pool::ForEachHolder(absl::FunctionRef<void(const Holder&)> visit) const {
+  for (const Holder& holder : holdings_) visit(holder);
 }
 
 void Pool::ForEachSubscriber(

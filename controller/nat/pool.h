@@ -20,6 +20,7 @@
 #include "controller/config/edge_config.h"
 #include "controller/nat/free_set.h"
 #include "controller/nat/port_block.h"
+#include "controller/nat/port_mappings.h"
 #include "controller/nat/types.h"
 
 namespace rampart {
@@ -66,6 +67,7 @@ class Pool {
     uint32_t addresses = 0;          // mappings without ports
     double tokens = 0;               // for mappings_per_second
     uint64_t filled = 0;             // tick
+    PortMappings mappings = {};
   };
   struct PortGrant {
     NatVerdict verdict;
@@ -88,6 +90,11 @@ class Pool {
   bool IsKept(const Endpoint& outside) const;
 
   Holder* Find(const Subscriber& subscriber);
+  // Have memory ready: for Find(), and for TakePort().
+  void Prefetch(const Subscriber& subscriber) const {
+    holdings_.prefetch(subscriber);
+  }
+  static void PrefetchBlocks(const Holder& holder);
   // A new subscriber's address: uniform among those of its family that have a
   // free block, so that it can have ports; PairWhere(): and that `fits`, which
   // says where the remote is not taken.
@@ -118,6 +125,7 @@ class Pool {
 
   void Count(NatVerdict verdict) { ++verdicts_[static_cast<int>(verdict)]; }
   PoolUse Use() const;
+  void ForEachHolder(absl::FunctionRef<void(const Holder&)> visit) const;
   void ForEachSubscriber(
       absl::FunctionRef<void(const SubscriberUse&)> visit) const;
 
