@@ -12,6 +12,7 @@
 
 #include "bpf/outer.h"
 #include "bpf/packet.h"
+#include "bpf/punt.h"
 
 /* Link-scope traffic is between the hosts of the link and this host: ARP, ND,
  * DHCP and the like are its stack's.
@@ -57,6 +58,7 @@ static __always_inline enum rp_verdict access_stage(struct xdp_md *ctx, struct r
 	if (is_link_scope(ctx, pkt))
 		return RP_PASS;
 	pkt->tunnel = device->tunnel;
+	pkt->tenant = device->tenant;
 	pkt->realm = device->realm;
 	return RP_NEXT;
 }
@@ -81,6 +83,7 @@ static __always_inline enum rp_verdict inject_fragment(struct xdp_md *ctx, struc
 static __always_inline enum rp_verdict inject_stage(struct xdp_md *ctx, struct rp_pkt *pkt)
 {
 	const struct rp_inject *header = rp_at(ctx, 0, sizeof(*header));
+	const struct rp_grant *grant;
 	__u32 argument;
 
 	if (!header || header->source != bpf_htons(RP_INJECT_SOURCE))
@@ -102,6 +105,9 @@ static __always_inline enum rp_verdict inject_stage(struct xdp_md *ctx, struct r
 		return RP_NEXT;
 	}
 	pkt->realm = argument;
+	grant = find_grant(pkt);
+	if (grant)
+		pkt->tenant = grant->tenant;
 	if (header->verb == bpf_htons(RP_INJECT_FRAGMENT))
 		return inject_fragment(ctx, pkt);
 	if (header->verb != bpf_htons(RP_INJECT_REALM))

@@ -32,6 +32,8 @@ static __always_inline enum rp_verdict next_hop_stage(struct rp_pkt *pkt)
 		return rp_drop(pkt, RP_DROP_NEXT_HOP_INDEX);
 	}
 	pkt->mtu = hop->mtu;
+	if (!pkt->tenant)
+		pkt->tenant = hop->tenant;
 	return RP_NEXT;
 }
 
@@ -123,7 +125,8 @@ static __always_inline void finish_outer6(struct ipv6hdr *ip, __u32 len, __u8 ec
  * may both make it: they write the same bytes. The epoch goes in last, and the
  * slot of the epoch before stays valid for readers who have not moved on.
  */
-static __always_inline bool finish_mac(struct xdp_md *ctx, struct rp_next_hop *hop, __u32 outer)
+static __always_inline bool finish_mac(struct xdp_md *ctx, const struct rp_pkt *pkt,
+				       struct rp_next_hop *hop, __u32 outer)
 {
 	__u32 offset = (hop->header_len - GUE_LEN_MAC) & 0xff;
 	__u32 epoch = gue_epoch();
@@ -140,8 +143,12 @@ static __always_inline bool finish_mac(struct xdp_md *ctx, struct rp_next_hop *h
 	gue->epoch = bpf_htonl(epoch);
 	if (cache->epoch != epoch) {
 		__u8 family = hop->flags & RP_NEXT_HOP_OUTER4 ? 4 : 6;
+		__u64 mac = gue_mac(hop->k0, hop->k1, ip, family, gue);
 
-		cache->mac = gue_mac(hop->k0, hop->k1, ip, family, gue);
+		gue->mac = mac;
+		if (pkt->dry)
+			return true;
+		cache->mac = mac;
 		barrier();
 		cache->epoch = epoch;
 	}
@@ -208,7 +215,9 @@ static __always_inline bool finish_gre(struct xdp_md *ctx, struct rp_pkt *pkt,
 
 		if (!sequence)
 			return false;
-		*sequence = bpf_htonl(__sync_fetch_and_add(&hop->sequence, 1) + 1);
+		*sequence = bpf_htonl((pkt->dry ? hop->sequence
+						: __sync_fetch_and_add(&hop->sequence, 1)) +
+				      1);
 	}
 	if (hop->flags & RP_NEXT_HOP_GRE_CSUM) {
 		__u16 *check = rp_at(ctx, offset + 4, 2);
@@ -240,7 +249,7 @@ static __always_inline bool finish_outer(struct xdp_md *ctx, struct rp_pkt *pkt,
 			return false;
 		finish_outer6(ip, len, pkt->ecn);
 	}
-	if (hop->flags & RP_NEXT_HOP_MAC && !finish_mac(ctx, hop, outer))
+	if (hop->flags & RP_NEXT_HOP_MAC && !finish_mac(ctx, pkt, hop, outer))
 		return false;
 	if (hop->flags & RP_NEXT_HOP_UDP)
 		return finish_udp(ctx, pkt, hop, outer);
@@ -250,21 +259,29 @@ static __always_inline bool finish_outer(struct xdp_md *ctx, struct rp_pkt *pkt,
 }
 
 /* Replaces everything in front of the tenant's packet by the headers of `hop`,
- * cuts what is behind it, and sends.
+ * and cuts what is behind it. Returns whether there was room.
  */
-static __always_inline enum rp_verdict emit_to(struct xdp_md *ctx, struct rp_pkt *pkt,
-					       struct rp_next_hop *hop)
+static __always_inline bool replace_headers(struct xdp_md *ctx, struct rp_pkt *pkt,
+					    struct rp_next_hop *hop)
 {
 	int excess = (int)pkt->frame_len - pkt->l3 - pkt->ip_len;
+
 	if (excess > 0 && bpf_xdp_adjust_tail(ctx, -excess))
-		return rp_drop(pkt, RP_DROP_HEADROOM);
+		return false;
 	if (bpf_xdp_adjust_head(ctx, (int)pkt->l3 - hop->header_len))
-		return rp_drop(pkt, RP_DROP_HEADROOM);
+		return false;
 	pkt->l4 += hop->header_len - pkt->l3;
 	pkt->l3 = hop->header_len;
 	if (!push_header(ctx, hop))
-		return rp_drop(pkt, RP_DROP_HEADROOM);
-	if (hop->flags & (RP_NEXT_HOP_OUTER4 | RP_NEXT_HOP_OUTER6) && !finish_outer(ctx, pkt, hop))
+		return false;
+	return !(hop->flags & (RP_NEXT_HOP_OUTER4 | RP_NEXT_HOP_OUTER6)) ||
+	       finish_outer(ctx, pkt, hop);
+}
+
+static __always_inline enum rp_verdict emit_to(struct xdp_md *ctx, struct rp_pkt *pkt,
+					       struct rp_next_hop *hop)
+{
+	if (!replace_headers(ctx, pkt, hop))
 		return rp_drop(pkt, RP_DROP_HEADROOM);
 	if (hop->slot == cfg_slot)
 		return RP_TX;
@@ -273,12 +290,14 @@ static __always_inline enum rp_verdict emit_to(struct xdp_md *ctx, struct rp_pkt
 	return RP_REDIRECTED;
 }
 
-/* The same with pkt->next_hop. */
-static __always_inline enum rp_verdict emit(struct xdp_md *ctx, struct rp_pkt *pkt)
+/* The same with pkt->next_hop. Returns enum rp_verdict. */
+RP_GLOBAL int emit(struct xdp_md *ctx, struct rp_pkt *pkt)
 {
-	__u32 index = pkt->next_hop; /* Linux 6.1 takes no key from a function's argument */
+	__u32 index = pkt ? pkt->next_hop : 0; /* Linux 6.1: no key from an argument */
 	struct rp_next_hop *hop = bpf_map_lookup_elem(&rp_next_hops, &index);
 
+	if (!pkt)
+		return RP_DROP;
 	return hop ? emit_to(ctx, pkt, hop) : rp_drop(pkt, RP_DROP_NEXT_HOP_INDEX);
 }
 

@@ -93,7 +93,11 @@ static __always_inline struct rp_next_hop *fast_hop(struct xdp_md *ctx, struct r
 	take_exit(pkt, flow);
 	index = pkt->next_hop;
 	hop = bpf_map_lookup_elem(&rp_next_hops, &index);
-	return hop && hop->kind == RP_NEXT_HOP_SEND && pkt->ip_len <= hop->mtu ? hop : NULL;
+	if (!hop || hop->kind != RP_NEXT_HOP_SEND || pkt->ip_len > hop->mtu)
+		return NULL;
+	if (pkt->tunnel == RP_TUNNEL_UNDERLAY)
+		pkt->tenant = hop->tenant;
+	return hop;
 }
 
 /* From the tenant's IP header at `l3`, a constant, on; outer headers vouch for
@@ -182,6 +186,7 @@ static __always_inline enum rp_verdict fast_gue(struct xdp_md *ctx, struct rp_pk
 	__u32 word = first ? bpf_ntohl(*first) : 0;
 
 	pkt->tunnel = peer->tunnel;
+	pkt->tenant = peer->tenant;
 	if (peer->profile == RP_PROFILE_NONE) {
 		pkt->realm = peer->realm;
 		if (word == IPPROTO_IPIP << 16)
@@ -214,11 +219,12 @@ static __always_inline enum rp_verdict fast_outer4(struct xdp_md *ctx, struct rp
 		return RP_NEXT;
 	pkt->outer_family = 4;
 	if (ip->protocol != IPPROTO_UDP || !is_gue_port(udp))
-		return address4_use(ip->daddr) & RP_ADDRESS_NAT ? fast_inner4(ctx, pkt, FAST_OUTER)
-								: RP_NEXT;
+		return address4_use(pkt, ip->daddr) & RP_ADDRESS_NAT
+			       ? fast_inner4(ctx, pkt, FAST_OUTER)
+			       : RP_NEXT;
 	key.saddr = ip->saddr;
 	key.daddr = ip->daddr;
-	peer = find_peer4(&key);
+	peer = find_peer4(pkt, &key);
 	if (!peer || udp->check || bpf_ntohs(udp->len) != bpf_ntohs(ip->tot_len) - sizeof(*ip))
 		return RP_NEXT;
 	pkt->limit = FAST_OUTER + bpf_ntohs(ip->tot_len);
@@ -251,11 +257,12 @@ static __always_inline enum rp_verdict fast_outer6(struct xdp_md *ctx, struct rp
 		return RP_NEXT;
 	pkt->outer_family = 6;
 	if (ip->nexthdr != IPPROTO_UDP || !is_gue_port(udp))
-		return address6_use(&ip->daddr) & RP_ADDRESS_NAT ? fast_inner6(ctx, pkt, FAST_OUTER)
-								 : RP_NEXT;
+		return address6_use(pkt, &ip->daddr) & RP_ADDRESS_NAT
+			       ? fast_inner6(ctx, pkt, FAST_OUTER)
+			       : RP_NEXT;
 	__builtin_memcpy(key.saddr, &ip->saddr, 16);
 	__builtin_memcpy(key.daddr, &ip->daddr, 16);
-	peer = find_peer6(&key);
+	peer = find_peer6(pkt, &key);
 	if (!peer || udp->len != ip->payload_len || !fast_csum6(ctx, peer, ip, udp))
 		return RP_NEXT;
 	pkt->limit = FAST_OUTER + sizeof(*ip) + bpf_ntohs(udp->len);
@@ -263,25 +270,35 @@ static __always_inline enum rp_verdict fast_outer6(struct xdp_md *ctx, struct rp
 	return fast_gue(ctx, pkt, peer, FAST_GUE6);
 }
 
+/* As rp_exit(), but the packet's state can stay in registers. */
+static __always_inline int fast_exit(struct xdp_md *ctx, const struct rp_pkt *pkt,
+				     enum rp_verdict verdict)
+{
+	if (verdict == RP_DROP)
+		return exit_drop(ctx, pkt);
+	count_forwarded(pkt);
+	return verdict == RP_TX ? XDP_TX : XDP_REDIRECT;
+}
+
 /* Both return enum xdp_action, or FAST_NOT: this packet takes the long way. */
 RP_GLOBAL int fast_way4(struct xdp_md *ctx)
 {
-	struct rp_pkt pkt = packet_of(ctx);
+	struct rp_pkt pkt = packet_of(ctx, false);
 	enum rp_verdict verdict;
 
 	pkt.outer = FAST_OUTER;
 	verdict = fast_outer4(ctx, &pkt);
-	return verdict == RP_NEXT ? FAST_NOT : rp_exit(&pkt, verdict);
+	return verdict == RP_NEXT ? FAST_NOT : fast_exit(ctx, &pkt, verdict);
 }
 
 RP_GLOBAL int fast_way6(struct xdp_md *ctx)
 {
-	struct rp_pkt pkt = packet_of(ctx);
+	struct rp_pkt pkt = packet_of(ctx, false);
 	enum rp_verdict verdict;
 
 	pkt.outer = FAST_OUTER;
 	verdict = fast_outer6(ctx, &pkt);
-	return verdict == RP_NEXT ? FAST_NOT : rp_exit(&pkt, verdict);
+	return verdict == RP_NEXT ? FAST_NOT : fast_exit(ctx, &pkt, verdict);
 }
 
 static __always_inline int fast_way(struct xdp_md *ctx)

@@ -39,8 +39,7 @@ static __always_inline bool hit_flow6(__u32 slot, struct rp_hit *hit)
 }
 
 /* By the packet's own tuple. */
-static __always_inline bool find_flow(struct xdp_md *ctx, const struct rp_pkt *pkt,
-				      struct rp_hit *hit)
+static __always_inline bool find_flow(struct xdp_md *ctx, struct rp_pkt *pkt, struct rp_hit *hit)
 {
 	hit->flow = NULL;
 	if (pkt->family == 4) {
@@ -56,7 +55,8 @@ static __always_inline bool find_flow(struct xdp_md *ctx, const struct rp_pkt *p
 			return false;
 		key.saddr = ip->saddr;
 		key.daddr = ip->daddr;
-		return hit_flow4(slot_of4(&key), hit);
+		pkt->flow = slot_of4(&key);
+		return hit_flow4(pkt->flow, hit);
 	} else {
 		const struct ipv6hdr *ip = rp_at(ctx, pkt->l3, sizeof(*ip));
 		struct rp_flow6_key key = {
@@ -70,7 +70,8 @@ static __always_inline bool find_flow(struct xdp_md *ctx, const struct rp_pkt *p
 			return false;
 		__builtin_memcpy(key.saddr, &ip->saddr, 16);
 		__builtin_memcpy(key.daddr, &ip->daddr, 16);
-		return hit_flow6(slot_of6(&key), hit);
+		pkt->flow = slot_of6(&key);
+		return hit_flow6(pkt->flow, hit);
 	}
 }
 

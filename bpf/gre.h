@@ -85,6 +85,9 @@ static __always_inline enum rp_verdict take_gre(struct xdp_md *ctx, struct rp_pk
 	bool csum = peer->flags & RP_PEER_GRE_CSUM;
 	bool sequence = peer->flags & RP_PEER_GRE_SEQ;
 
+	pkt->tunnel = peer->tunnel;
+	pkt->peer = peer->index;
+	pkt->tenant = peer->tenant;
 	if (!!(gre->flags & RP_GRE_CSUM) != csum || !!(gre->flags & RP_GRE_SEQ) != sequence)
 		return rp_drop(pkt, RP_DROP_GRE_FLAGS);
 	if (csum) {
@@ -93,8 +96,6 @@ static __always_inline enum rp_verdict take_gre(struct xdp_md *ctx, struct rp_pk
 		if (sum < 0 || csum_fold64(sum) != 0xffff)
 			return rp_drop(pkt, RP_DROP_GRE_CSUM);
 	}
-	pkt->tunnel = peer->tunnel;
-	pkt->peer = peer->index;
 	pkt->realm = peer->realm;
 	pkt->family = gre->family;
 	pkt->l3 = offset + gre->len;

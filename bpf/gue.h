@@ -197,7 +197,8 @@ static __always_inline void note_verified(struct rp_verified *seen, const struct
  * `ip` and `gue` are checked to be complete.
  */
 static __always_inline bool is_authentic(const struct rp_peer_key *key, const void *ip,
-					 __u8 outer_family, const struct gue_mac_header *gue)
+					 __u8 outer_family, const struct gue_mac_header *gue,
+					 bool dry)
 {
 	__u32 index = (__u32)gue->mac & (RP_VERIFIED_MAX - 1);
 	struct rp_verified *seen = bpf_map_lookup_elem(&rp_verified, &index);
@@ -206,7 +207,7 @@ static __always_inline bool is_authentic(const struct rp_peer_key *key, const vo
 		return true;
 	if (gue_mac(key->k0, key->k1, ip, outer_family, gue) != gue->mac)
 		return false;
-	if (seen)
+	if (seen && !dry)
 		note_verified(seen, key, ip, outer_family, gue);
 	return true;
 }
@@ -220,9 +221,7 @@ static __always_inline enum rp_verdict gue_check_mac(struct xdp_md *ctx, struct 
 	__u32 now;
 
 	ip = rp_at(ctx, pkt->outer, 40); /* IPv4: 20 + 8 + 24 bytes follow anyway */
-	if (!ip)
-		return rp_drop(pkt, RP_DROP_GUE_HLEN_LONG);
-	gue = rp_at(ctx, offset, GUE_LEN_MAC);
+	gue = ip ? rp_at(ctx, offset, GUE_LEN_MAC) : NULL;
 	if (!gue)
 		return rp_drop(pkt, RP_DROP_GUE_HLEN_LONG);
 	if (!key->used || key->id != gue->key_id)
@@ -234,7 +233,7 @@ static __always_inline enum rp_verdict gue_check_mac(struct xdp_md *ctx, struct 
 	now = gue_epoch();
 	if (bpf_ntohl(gue->epoch) - now + 1 > 2) /* now - 1, now or now + 1 */
 		return rp_drop(pkt, RP_DROP_GUE_EPOCH);
-	if (!is_authentic(key, ip, pkt->outer_family, gue))
+	if (!is_authentic(key, ip, pkt->outer_family, gue, pkt->dry))
 		return rp_drop(pkt, RP_DROP_GUE_MAC);
 	pkt->realm = bpf_ntohl(gue->group);
 	return RP_NEXT;
@@ -333,8 +332,6 @@ static __always_inline enum rp_verdict take_gue(struct xdp_md *ctx, struct rp_pk
 	if (!header || offset + sizeof(*header) > pkt->limit)
 		return rp_drop(pkt, RP_DROP_GUE_TRUNCATED);
 	word = bpf_ntohl(*header);
-	pkt->tunnel = peer->tunnel;
-	pkt->peer = peer->index;
 	switch (word >> 30) {
 	case 0:
 		RP_TRY(take_gue_variant0(ctx, pkt, peer, offset, word));

@@ -113,13 +113,13 @@ static __always_inline bool find_error4(struct xdp_md *ctx, struct rp_pkt *pkt,
 	ip = rp_at(ctx, quote->l3, sizeof(*ip));
 	if (!ip || quote->l3 + sizeof(*ip) > (__u32)pkt->l3 + pkt->ip_len || ip->version != 4 ||
 	    ip->ihl < 5 || ip->frag_off & bpf_htons(0x1fff) || !csum_ip4_ok(ctx, ip, quote->l3)) {
-		pkt->reason = RP_DROP_ICMP_INNER;
+		rp_blame(pkt, RP_DROP_ICMP_INNER);
 		return false;
 	}
 	quote->l4 = quote->l3 + ip->ihl * 4;
 	quote->proto = ip->protocol;
 	if (!parse_quote_l4(ctx, pkt, quote)) {
-		pkt->reason = RP_DROP_ICMP_INNER;
+		rp_blame(pkt, RP_DROP_ICMP_INNER);
 		return false;
 	}
 	key.saddr = ip->daddr;
@@ -127,8 +127,9 @@ static __always_inline bool find_error4(struct xdp_md *ctx, struct rp_pkt *pkt,
 	key.sport = quote->dport;
 	key.dport = quote->sport;
 	key.proto = quote->proto;
-	pkt->reason = RP_DROP_ICMP_NO_FLOW;
-	return hit_flow4(find_slot4(&key), hit);
+	rp_blame(pkt, RP_DROP_ICMP_NO_FLOW);
+	pkt->flow = find_slot4(&key);
+	return hit_flow4(pkt->flow, hit);
 }
 
 static __always_inline bool find_error6(struct xdp_md *ctx, struct rp_pkt *pkt,
@@ -145,7 +146,7 @@ static __always_inline bool find_error6(struct xdp_md *ctx, struct rp_pkt *pkt,
 	if (!ip || quote->l4 > (__u32)pkt->l3 + pkt->ip_len || ip->version != 6 ||
 	    skip_extensions(ctx, &quote->l4, &quote->proto) || quote->proto == IPPROTO_FRAGMENT ||
 	    !parse_quote_l4(ctx, pkt, quote)) {
-		pkt->reason = RP_DROP_ICMP_INNER;
+		rp_blame(pkt, RP_DROP_ICMP_INNER);
 		return false;
 	}
 	__builtin_memcpy(key.saddr, &ip->daddr, 16);
@@ -153,8 +154,9 @@ static __always_inline bool find_error6(struct xdp_md *ctx, struct rp_pkt *pkt,
 	key.sport = quote->dport;
 	key.dport = quote->sport;
 	key.proto = quote->proto;
-	pkt->reason = RP_DROP_ICMP_NO_FLOW;
-	return hit_flow6(find_slot6(&key), hit);
+	rp_blame(pkt, RP_DROP_ICMP_NO_FLOW);
+	pkt->flow = find_slot6(&key);
+	return hit_flow6(pkt->flow, hit);
 }
 
 /* The error comes from the far end of the quoted packet, or from a router on

@@ -15,6 +15,7 @@
 #include "maps/punt.h"
 #include "maps/ramp.h"
 #include "maps/realm.h"
+#include "maps/watch.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -211,12 +212,79 @@ struct {
 	__type(value, struct rp_counter);
 } rp_outcomes SEC(".maps");
 
-/* Written by the controller only; pinned so that they outlive it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 65536);
+	__type(key, __u32);
+	__type(value, struct rp_tally);
+} rp_tallies SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct rp_tenant_drop_key);
+	__type(value, struct rp_counter);
+} rp_tenant_drops SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, RP_OUTCOME_COUNT);
+	__type(key, __u32);
+	__type(value, struct rp_drop_ring);
+} rp_drop_samples SEC(".maps");
+
+/* The next three are written by the controller only; pinned so that they
+ * outlive it.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, RP_OUTCOME_COUNT);
 	__type(key, __u32);
 	__type(value, struct rp_counter);
 } rp_slow_drops SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct rp_tenant_drop_key);
+	__type(value, struct rp_counter);
+} rp_slow_tenants SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, RP_OUTCOME_COUNT);
+	__type(key, __u32);
+	__type(value, struct rp_drop_ring);
+} rp_slow_samples SEC(".maps");
+
+/* The next three are written by who asks: xdpctl, or the controller. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct rp_watching);
+} rp_watching SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, RP_WATCH_MAX);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct rp_watch);
+} rp_watches SEC(".maps");
+
+struct rp_watch_ring {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 16); /* the ring of who asks may have another size */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, RP_WATCH_MAX);
+	__type(key, __u32);
+	__array(values, struct rp_watch_ring);
+} rp_watch_rings SEC(".maps");
 
 #endif /* RAMPART_BPF_MAPS_H_ */

@@ -108,6 +108,9 @@ static __always_inline enum rp_verdict take_udp(struct xdp_md *ctx, struct rp_pk
 	const struct udphdr *udp = rp_at(ctx, offset, sizeof(*udp));
 	__u32 len;
 
+	pkt->tunnel = peer->tunnel;
+	pkt->peer = peer->index;
+	pkt->tenant = peer->tenant;
 	if (!udp)
 		return rp_drop(pkt, RP_DROP_UDP_LENGTH);
 	len = bpf_ntohs(udp->len);
@@ -143,11 +146,11 @@ static __always_inline enum rp_verdict outer4_gue(struct xdp_md *ctx, struct rp_
 						  const struct iphdr *ip)
 {
 	struct rp_peer4_key key = { .saddr = ip->saddr, .daddr = ip->daddr, .kind = RP_PEER_GUE };
-	const struct rp_peer *peer = find_peer4(&key);
+	const struct rp_peer *peer = find_peer4(pkt, &key);
 
 	if (!peer)
-		return no_peer(pkt, address4_use(ip->daddr),
-			       address4_use(ip->saddr) & RP_ADDRESS_TUNNEL, RP_DROP_NO_PEER);
+		return no_peer(pkt, address4_use(pkt, ip->daddr),
+			       address4_use(pkt, ip->saddr) & RP_ADDRESS_TUNNEL, RP_DROP_NO_PEER);
 	RP_TRY(outer4_header(ctx, pkt, ip));
 	return take_udp(ctx, pkt, peer, pkt->outer + ip->ihl * 4, (__u64)ip->saddr + ip->daddr);
 }
@@ -162,16 +165,16 @@ static __always_inline enum rp_verdict outer4_gre(struct xdp_md *ctx, struct rp_
 	struct rp_gre gre;
 	__u32 use;
 
-	use = address4_use(ip->daddr);
+	use = address4_use(pkt, ip->daddr);
 	if (!(use & RP_ADDRESS_TUNNEL))
 		return nat_return(pkt, use);
 	RP_TRY(outer4_header(ctx, pkt, ip));
 	RP_TRY(parse_gre(ctx, pkt, offset, &gre));
 	key.kind = gre.flags & RP_GRE_KEY ? RP_PEER_GRE_KEY : RP_PEER_GRE;
 	key.gre_key = gre.key;
-	peer = find_peer4(&key);
+	peer = find_peer4(pkt, &key);
 	if (!peer)
-		return no_peer(pkt, use, address4_use(ip->saddr) & RP_ADDRESS_TUNNEL,
+		return no_peer(pkt, use, address4_use(pkt, ip->saddr) & RP_ADDRESS_TUNNEL,
 			       gre.flags & RP_GRE_KEY ? RP_DROP_GRE_KEY : RP_DROP_NO_PEER);
 	return take_gre(ctx, pkt, peer, offset, &gre);
 }
@@ -184,13 +187,13 @@ static __always_inline enum rp_verdict outer4_fragment(struct xdp_md *ctx, struc
 						       const struct iphdr *ip)
 {
 	struct rp_peer4_key key = { .saddr = ip->saddr, .daddr = ip->daddr, .kind = RP_PEER_GUE };
-	__u32 use = address4_use(ip->daddr);
+	__u32 use = address4_use(pkt, ip->daddr);
 	bool first = !(ip->frag_off & bpf_htons(0x1fff));
 	const struct udphdr *udp = rp_at(ctx, pkt->outer + ip->ihl * 4, sizeof(*udp));
 
 	if (!(use & RP_ADDRESS_TUNNEL))
 		return nat_return(pkt, use);
-	if (ip->protocol == IPPROTO_GRE || find_peer4(&key) || (first && is_gue_port(udp)))
+	if (ip->protocol == IPPROTO_GRE || find_peer4(pkt, &key) || (first && is_gue_port(udp)))
 		return rp_drop(pkt, RP_DROP_OUTER_FRAGMENT);
 	return RP_PASS;
 }
@@ -202,7 +205,7 @@ static __always_inline enum rp_verdict outer4(struct xdp_md *ctx, struct rp_pkt 
 
 	if (!ip || ip->version != 4)
 		return RP_PASS;
-	if (ip->ihl < 5 && address4_use(ip->daddr) & RP_ADDRESS_TUNNEL)
+	if (ip->ihl < 5 && address4_use(pkt, ip->daddr) & RP_ADDRESS_TUNNEL)
 		return rp_drop(pkt, RP_DROP_OUTER_IP_HEADER);
 	pkt->outer_family = 4;
 	if (ip->protocol == IPPROTO_UDP || ip->protocol == IPPROTO_GRE) {
@@ -214,7 +217,7 @@ static __always_inline enum rp_verdict outer4(struct xdp_md *ctx, struct rp_pkt 
 		if (is_gue_port(udp))
 			return outer4_gue(ctx, pkt, ip);
 	}
-	return nat_return(pkt, address4_use(ip->daddr));
+	return nat_return(pkt, address4_use(pkt, ip->daddr));
 }
 
 /* The one extension header that stock Linux ip6tnl puts in front of UDP: 8
@@ -244,10 +247,10 @@ static __always_inline enum rp_verdict outer6_gue(struct xdp_md *ctx, struct rp_
 
 	__builtin_memcpy(key.saddr, &ip->saddr, 16);
 	__builtin_memcpy(key.daddr, &ip->daddr, 16);
-	peer = find_peer6(&key);
+	peer = find_peer6(pkt, &key);
 	if (!peer)
-		return no_peer(pkt, address6_use(&ip->daddr),
-			       address6_use(&ip->saddr) & RP_ADDRESS_TUNNEL, RP_DROP_NO_PEER);
+		return no_peer(pkt, address6_use(pkt, &ip->daddr),
+			       address6_use(pkt, &ip->saddr) & RP_ADDRESS_TUNNEL, RP_DROP_NO_PEER);
 	if (!pkt->limit)
 		return rp_drop(pkt, RP_DROP_OUTER_IP_HEADER);
 	return take_udp(ctx, pkt, peer, offset,
@@ -269,9 +272,9 @@ static __always_inline enum rp_verdict outer6_gre(struct xdp_md *ctx, struct rp_
 	__builtin_memcpy(key.daddr, &ip->daddr, 16);
 	key.kind = gre.flags & RP_GRE_KEY ? RP_PEER_GRE_KEY : RP_PEER_GRE;
 	key.gre_key = gre.key;
-	peer = find_peer6(&key);
+	peer = find_peer6(pkt, &key);
 	if (!peer)
-		return no_peer(pkt, RP_ADDRESS_TUNNEL, address6_use(&ip->saddr) & RP_ADDRESS_TUNNEL,
+		return no_peer(pkt, RP_ADDRESS_TUNNEL, address6_use(pkt, &ip->saddr) & RP_ADDRESS_TUNNEL,
 			       gre.flags & RP_GRE_KEY ? RP_DROP_GRE_KEY : RP_DROP_NO_PEER);
 	return take_gre(ctx, pkt, peer, offset, &gre);
 }
@@ -283,11 +286,11 @@ static __always_inline enum rp_verdict outer6_extended(struct rp_pkt *pkt, const
 						       __u8 next)
 {
 	struct rp_peer6_key key = { .kind = RP_PEER_GUE };
-	__u32 use = address6_use(&ip->daddr);
+	__u32 use = address6_use(pkt, &ip->daddr);
 
 	__builtin_memcpy(key.saddr, &ip->saddr, 16);
 	__builtin_memcpy(key.daddr, &ip->daddr, 16);
-	if (use & RP_ADDRESS_TUNNEL && find_peer6(&key))
+	if (use & RP_ADDRESS_TUNNEL && find_peer6(pkt, &key))
 		return rp_drop(pkt, next == IPPROTO_FRAGMENT ? RP_DROP_OUTER_FRAGMENT
 							     : RP_DROP_OUTER_EXT_HEADER);
 	return nat_return(pkt, use);
@@ -318,9 +321,9 @@ static __always_inline enum rp_verdict outer6(struct xdp_md *ctx, struct rp_pkt 
 		return outer6_extended(pkt, ip, next);
 	udp = rp_at(ctx, offset, sizeof(*udp));
 	if (next != IPPROTO_GRE && !(next == IPPROTO_UDP && is_gue_port(udp)))
-		return nat_return(pkt, address6_use(&ip->daddr));
-	if (next == IPPROTO_GRE && !(address6_use(&ip->daddr) & RP_ADDRESS_TUNNEL))
-		return nat_return(pkt, address6_use(&ip->daddr));
+		return nat_return(pkt, address6_use(pkt, &ip->daddr));
+	if (next == IPPROTO_GRE && !(address6_use(pkt, &ip->daddr) & RP_ADDRESS_TUNNEL))
+		return nat_return(pkt, address6_use(pkt, &ip->daddr));
 
 	end = pkt->outer + sizeof(*ip) + bpf_ntohs(ip->payload_len);
 	pkt->outer_ecn = (((__u8 *)ip)[1] >> 4) & 3;

@@ -46,11 +46,15 @@ enum rp_tcp_flag { /* byte 13 of the TCP header */
 struct rp_pkt {
 	__u32 frame_len; /* bytes, as it came on */
 	__u32 now; /* ticks */
+	__u32 watches; /* a bit per watch that wants it: see watch.h */
+	__u32 number; /* of its events */
+	bool dry; /* does not exist: nothing may be written on its account */
 
 	/* on-ramp */
 	__u32 realm; /* host order */
 	__u32 tunnel; /* id; RP_TUNNEL_UNDERLAY for NAT returns */
 	__u32 peer; /* position in the tunnel */
+	__u32 tenant; /* index in rp_tenants; 0: nobody's, or not known yet */
 	__u32 limit; /* offset behind the bytes that the outer headers vouch for */
 	__u16 outer; /* offset of the outer IP header; meaningful if outer_family */
 	__u8 outer_family; /* 4, 6; 0: not tunnelled */
@@ -75,10 +79,13 @@ struct rp_pkt {
 	bool is_later; /* not the first one: it has no header of layer 4 */
 
 	/* the way out */
+	__u32 flow; /* slot of the entry; meaningful if there is one */
 	__u32 next_hop; /* index */
 	__be16 entropy; /* outer source port */
 	__u16 mtu; /* bytes that fit through it */
 	__u16 reason; /* enum rp_outcome, when dropped */
+	__u16 line; /* where in the source, when dropped */
+	__u64 file;
 };
 
 /* The tick of a jiffy: upper and lower half. The coarse clock moves with the
@@ -87,7 +94,7 @@ struct rp_pkt {
  */
 __u64 rp_tick_of_jiffy;
 
-static __always_inline __u32 tick_now(void)
+static __always_inline __u32 tick_now(bool dry)
 {
 	__u64 known = *(volatile __u64 *)&rp_tick_of_jiffy;
 	__u32 jiffy = bpf_jiffies64();
@@ -96,21 +103,29 @@ static __always_inline __u32 tick_now(void)
 	if (known >> 32 == jiffy)
 		return known;
 	tick = bpf_ktime_get_coarse_ns() >> RP_TICK_SHIFT;
-	*(volatile __u64 *)&rp_tick_of_jiffy = (__u64)jiffy << 32 | tick;
+	if (!dry)
+		*(volatile __u64 *)&rp_tick_of_jiffy = (__u64)jiffy << 32 | tick;
 	return tick;
 }
 
-static __always_inline struct rp_pkt packet_of(struct xdp_md *ctx)
+/* Bytes of the frame. */
+static __always_inline __u32 frame_now(struct xdp_md *ctx)
 {
 	long len = (long)ctx->data_end - (long)ctx->data;
-	struct rp_pkt pkt = { .now = tick_now() };
 
 	/* Or clang subtracts where the length is used, and keeps 32 bits of each
 	 * pointer until then, which the verifier refuses.
 	 */
 	asm volatile("" : "+r"(len));
-	pkt.frame_len = len;
-	pkt.limit = len;
+	return len;
+}
+
+static __always_inline struct rp_pkt packet_of(struct xdp_md *ctx, bool dry)
+{
+	struct rp_pkt pkt = { .now = tick_now(dry), .dry = dry, .flow = RP_NO_ENTRY };
+
+	pkt.frame_len = frame_now(ctx);
+	pkt.limit = pkt.frame_len;
 	return pkt;
 }
 
@@ -163,11 +178,25 @@ static __always_inline enum rp_verdict rp_end(int verdict)
 	return verdict == RP_NEXT ? RP_DROP : (enum rp_verdict)verdict;
 }
 
-/* Ends the pipeline; `reason` is counted at the exit. */
-static __always_inline enum rp_verdict rp_drop(struct rp_pkt *pkt, __u16 reason)
-{
-	pkt->reason = reason;
-	return RP_DROP;
-}
+/* The first 8 characters of a string that the compiler knows. */
+#define RP_CHAR(text, i) ((__u64)(__u8)(text "\0\0\0\0\0\0\0\0")[i] << 8 * (i))
+#define RP_NAME8(text)                                                                             \
+	(RP_CHAR(text, 0) | RP_CHAR(text, 1) | RP_CHAR(text, 2) | RP_CHAR(text, 3) |               \
+	 RP_CHAR(text, 4) | RP_CHAR(text, 5) | RP_CHAR(text, 6) | RP_CHAR(text, 7))
+
+/* Notes why and where a packet is dropped, if it comes to that. */
+#define rp_blame(pkt, why)                                                                         \
+	do {                                                                                       \
+		(pkt)->reason = (why);                                                             \
+		(pkt)->line = __LINE__;                                                            \
+		(pkt)->file = RP_NAME8(__FILE_NAME__);                                             \
+	} while (0)
+
+/* Ends the pipeline; `why` is counted at the exit. */
+#define rp_drop(pkt, why)                                                                          \
+	({                                                                                         \
+		rp_blame(pkt, why);                                                                \
+		RP_DROP;                                                                           \
+	})
 
 #endif /* RAMPART_BPF_PACKET_H_ */

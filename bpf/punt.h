@@ -51,7 +51,7 @@ static __always_inline enum rp_verdict punt(struct xdp_md *ctx, struct rp_pkt *p
  * short that what all may have in it fits into the controller's rings. Two CPUs
  * may both start a tick and let a few more through.
  */
-static __always_inline bool over_punt_limit(__u32 tenant)
+static __always_inline bool over_punt_limit(__u32 tenant, bool dry)
 {
 	__u32 now =
 		bpf_ktime_get_ns() >> RP_PUNT_TICK_SHIFT; /* the coarse clock may be too coarse */
@@ -60,6 +60,8 @@ static __always_inline bool over_punt_limit(__u32 tenant)
 
 	if (!t || !config)
 		return true;
+	if (dry)
+		return t->tick == now && t->punts >= config->punts_per_tick;
 	if (t->tick != now) {
 		t->tick = now;
 		t->punts = 0;
@@ -87,8 +89,9 @@ RP_GLOBAL int punt_limited(struct xdp_md *ctx, struct rp_pkt *pkt, __u32 reason)
 		if (!grant)
 			return rp_drop(pkt, RP_DROP_VNI_REFUSED);
 		tenant = grant->tenant;
+		pkt->tenant = tenant;
 	}
-	if (over_punt_limit(tenant))
+	if (over_punt_limit(tenant, pkt->dry))
 		return rp_drop(pkt, RP_DROP_PUNT_RATE);
 	return punt(ctx, pkt, reason, tenant);
 }
@@ -131,10 +134,10 @@ static __always_inline enum rp_verdict check_new4(struct xdp_md *ctx, struct rp_
 		return rp_drop(pkt, RP_DROP_SRC_MARTIAN);
 	if (martian4(ip->daddr))
 		return rp_drop(pkt, RP_DROP_DST_MARTIAN);
-	if (is_ours(address4_use(ip->saddr)) ||
+	if (is_ours(address4_use(pkt, ip->saddr)) ||
 	    (pkt->outer_family == 4 && outer && outer->saddr == ip->saddr))
 		return rp_drop(pkt, RP_DROP_SRC_OURS);
-	if (address4_use(ip->daddr) & RP_ADDRESS_TUNNEL)
+	if (address4_use(pkt, ip->daddr) & RP_ADDRESS_TUNNEL)
 		return rp_drop(pkt, RP_DROP_NESTED);
 	return RP_NEXT;
 }
@@ -148,10 +151,10 @@ static __always_inline enum rp_verdict check_new6(struct xdp_md *ctx, struct rp_
 		return rp_drop(pkt, RP_DROP_SRC_MARTIAN);
 	if (martian6(&ip->daddr))
 		return rp_drop(pkt, RP_DROP_DST_MARTIAN);
-	if (is_ours(address6_use(&ip->saddr)) ||
+	if (is_ours(address6_use(pkt, &ip->saddr)) ||
 	    (pkt->outer_family == 6 && outer && same16(&outer->saddr, &ip->saddr)))
 		return rp_drop(pkt, RP_DROP_SRC_OURS);
-	if (address6_use(&ip->daddr) & RP_ADDRESS_TUNNEL)
+	if (address6_use(pkt, &ip->daddr) & RP_ADDRESS_TUNNEL)
 		return rp_drop(pkt, RP_DROP_NESTED);
 	return RP_NEXT;
 }
@@ -215,7 +218,7 @@ static __always_inline enum rp_verdict check_inbound(struct xdp_md *ctx, struct 
 			return rp_drop(pkt, RP_DROP_IP_TRUNCATED);
 		__builtin_memcpy(key.addr, &ip->daddr, 16);
 	}
-	use = address_use(&key);
+	use = address_use(&key, pkt->dry);
 	if (use & RP_ADDRESS_INSIDE)
 		return RP_PASS;
 	if (pkt->proto == IPPROTO_TCP && (pkt->tcp_flags & (RP_SEG_SYN | RP_SEG_ACK)) != RP_SEG_SYN)

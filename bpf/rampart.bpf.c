@@ -14,6 +14,7 @@
 #include "bpf/packet.h"
 #include "bpf/punt.h"
 #include "bpf/rewrite.h"
+#include "bpf/watch.h"
 
 /* Too big for the next hop: the sender is told, if there is a way to. */
 static __always_inline enum rp_verdict mtu_stage(struct xdp_md *ctx, struct rp_pkt *pkt)
@@ -33,8 +34,10 @@ static __always_inline void state_stage(struct xdp_md *ctx, const struct rp_pkt 
 {
 	if (pkt->proto != IPPROTO_TCP && pkt->proto != IPPROTO_UDP)
 		return;
-	track_state(ctx, pkt, hit);
-	track_ack(ctx, pkt, hit->flow);
+	if (!pkt->dry) {
+		track_state(ctx, pkt, hit);
+		track_ack(ctx, pkt, hit->flow);
+	}
 	if (pkt->tcp_flags & RP_SEG_SYN) {
 		struct rp_flow *reverse = reverse_of(hit, pkt->proto);
 		__u32 index = reverse ? reverse->next_hop : hit->flow->next_hop;
@@ -49,17 +52,24 @@ static __always_inline void state_stage(struct xdp_md *ctx, const struct rp_pkt 
 	}
 }
 
-/* A packet that belongs to a flow itself: checked, counted, rewritten. */
-static __always_inline enum rp_verdict packet_stage(struct xdp_md *ctx, struct rp_pkt *pkt)
+/* A packet that belongs to a flow itself: checked, counted, rewritten. Returns
+ * enum rp_verdict.
+ */
+RP_GLOBAL int packet_stage(struct xdp_md *ctx, struct rp_pkt *pkt)
 {
 	struct rp_hit hit = {};
 
+	if (!pkt)
+		return RP_DROP;
 	RP_TRY(flow_stage(ctx, pkt, &hit));
+	tell(ctx, pkt, RP_AT_FLOW);
 	take_exit(pkt, hit.flow);
 	RP_TRY(next_hop_stage(pkt));
+	tell(ctx, pkt, RP_AT_NEXT_HOP);
 	RP_TRY(mtu_stage(ctx, pkt));
 	state_stage(ctx, pkt, &hit);
-	count_flow(pkt, hit.flow);
+	if (!pkt->dry)
+		count_flow(pkt, hit.flow);
 	rewrite_stage(ctx, pkt, &hit);
 	return RP_NEXT;
 }
@@ -69,7 +79,9 @@ RP_GLOBAL int forward(struct xdp_md *ctx, struct rp_pkt *pkt)
 {
 	if (!pkt)
 		return RP_DROP;
+	tell(ctx, pkt, RP_AT_RAMP);
 	RP_TRY(inner_stage(ctx, pkt));
+	tell(ctx, pkt, RP_AT_INNER);
 	if (pkt->is_fragment && !pkt->is_part)
 		return ask_controller(ctx, pkt, RP_PUNT_FRAGMENT);
 	if (is_last_hop(ctx, pkt))
@@ -78,6 +90,7 @@ RP_GLOBAL int forward(struct xdp_md *ctx, struct rp_pkt *pkt)
 		RP_TRY(icmp_error_stage(ctx, pkt));
 	else
 		RP_TRY(packet_stage(ctx, pkt));
+	tell(ctx, pkt, RP_AT_REWRITE);
 	return emit(ctx, pkt);
 }
 
@@ -113,27 +126,47 @@ static __always_inline enum rp_verdict access(struct xdp_md *ctx, struct rp_pkt 
 	return forward(ctx, pkt);
 }
 
+/* The packet's story begins. */
+static __always_inline void begin(struct xdp_md *ctx, struct rp_pkt *pkt, __u32 watches)
+{
+	if (!watches)
+		return;
+	pkt->watches = watches & ~RP_DRY;
+	pkt->number = bpf_get_prandom_u32();
+	tell(ctx, pkt, RP_AT_RX);
+}
+
+/* What the stages do. Returns enum xdp_action. */
+RP_GLOBAL int long_way(struct xdp_md *ctx, __u32 watches)
+{
+	struct rp_pkt pkt = packet_of(ctx, watches & RP_DRY);
+
+	begin(ctx, &pkt, watches);
+	return rp_exit(ctx, &pkt, uplink(ctx, &pkt));
+}
+
 SEC("xdp")
 int rp_uplink(struct xdp_md *ctx)
 {
-	struct rp_pkt pkt;
+	__u32 watches = watches_of(ctx);
 
-	if (cfg_fast_way) {
+	if (cfg_fast_way && !watches) {
 		int action = fast_way(ctx);
 
 		if (action != FAST_NOT)
 			return action;
 	}
-	pkt = packet_of(ctx);
-	return rp_exit(&pkt, uplink(ctx, &pkt));
+	return long_way(ctx, watches);
 }
 
 SEC("xdp")
 int rp_access(struct xdp_md *ctx)
 {
-	struct rp_pkt pkt = packet_of(ctx);
+	__u32 watches = watches_of(ctx);
+	struct rp_pkt pkt = packet_of(ctx, watches & RP_DRY);
 
-	return rp_exit(&pkt, access(ctx, &pkt));
+	begin(ctx, &pkt, watches);
+	return rp_exit(ctx, &pkt, access(ctx, &pkt));
 }
 
 char _license[] SEC("license") = "Dual BSD/GPL";

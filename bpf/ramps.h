@@ -93,11 +93,14 @@ RP_GLOBAL int remember_peer6(const struct rp_peer6_key *peer_key)
 }
 
 /* NULL if there is no such peer. */
-static __always_inline const struct rp_peer *find_peer4(const struct rp_peer4_key *key)
+static __always_inline const struct rp_peer *find_peer4(const struct rp_pkt *pkt,
+							const struct rp_peer4_key *key)
 {
 	__u32 index = seen_peer4(key);
 	const struct rp_peer4_seen *seen = bpf_map_lookup_elem(&rp_peers4_seen, &index);
 
+	if (pkt->dry)
+		return bpf_map_lookup_elem(&rp_peers4, key);
 	if (!seen)
 		return NULL;
 	if ((seen->generation != ramps_now() || seen->key.saddr != key->saddr ||
@@ -108,11 +111,14 @@ static __always_inline const struct rp_peer *find_peer4(const struct rp_peer4_ke
 	return &seen->peer;
 }
 
-static __always_inline const struct rp_peer *find_peer6(const struct rp_peer6_key *key)
+static __always_inline const struct rp_peer *find_peer6(const struct rp_pkt *pkt,
+							const struct rp_peer6_key *key)
 {
 	__u32 index = seen_peer6(key);
 	const struct rp_peer6_seen *seen = bpf_map_lookup_elem(&rp_peers6_seen, &index);
 
+	if (pkt->dry)
+		return bpf_map_lookup_elem(&rp_peers6, key);
 	if (!seen)
 		return NULL;
 	if ((seen->generation != ramps_now() || !same16(seen->key.saddr, key->saddr) ||
@@ -124,7 +130,7 @@ static __always_inline const struct rp_peer *find_peer6(const struct rp_peer6_ke
 }
 
 /* enum rp_address_use of an address; 0 if it is none of ours. */
-RP_GLOBAL int address_use(const struct rp_address_key *address)
+RP_GLOBAL int address_use(const struct rp_address_key *address, bool dry)
 {
 	struct rp_address_seen *seen;
 	struct rp_address_key key;
@@ -147,26 +153,26 @@ RP_GLOBAL int address_use(const struct rp_address_key *address)
 		found = bpf_map_lookup_elem(&rp_prefixes, &prefix);
 	}
 	use = found ? *found : 0;
-	if (seen)
+	if (seen && !dry)
 		RP_REMEMBER(seen, (seen->key = key, seen->use = use), now);
 	return use;
 }
 
-static __always_inline __u32 address4_use(__be32 addr)
+static __always_inline __u32 address4_use(const struct rp_pkt *pkt, __be32 addr)
 {
 	struct rp_address_key key = {};
 
 	*(__be16 *)(key.addr + 10) = 0xffff;
 	*(__be32 *)(key.addr + 12) = addr;
-	return address_use(&key);
+	return address_use(&key, pkt->dry);
 }
 
-static __always_inline __u32 address6_use(const void *addr)
+static __always_inline __u32 address6_use(const struct rp_pkt *pkt, const void *addr)
 {
 	struct rp_address_key key;
 
 	__builtin_memcpy(key.addr, addr, sizeof(key.addr));
-	return address_use(&key);
+	return address_use(&key, pkt->dry);
 }
 
 #endif /* RAMPART_BPF_RAMPS_H_ */

@@ -56,12 +56,14 @@ static __always_inline void rewrite_l4(struct xdp_md *ctx, const struct rp_pkt *
  * several hosts would meet behind the address that they share, so the edge
  * counts for them (RFC 6864 section 5.3.1).
  */
-static __always_inline __u16 next_ip_id(void)
+static __always_inline __u16 next_ip_id(bool dry)
 {
 	__u32 zero = 0;
 	__u64 *last = bpf_map_lookup_elem(&rp_ip_ids, &zero);
 
-	return last ? bpf_htons(__sync_fetch_and_add(last, 1) + 1) : 0;
+	if (!last)
+		return 0;
+	return bpf_htons((dry ? *last : __sync_fetch_and_add(last, 1)) + 1);
 }
 
 static __always_inline void rewrite4(struct xdp_md *ctx, const struct rp_pkt *pkt,
@@ -77,7 +79,7 @@ static __always_inline void rewrite4(struct xdp_md *ctx, const struct rp_pkt *pk
 	delta += (__u64)(__u32)~entry->from_saddr + entry->saddr;
 	delta += (__u64)(__u32)~entry->from_daddr + entry->daddr;
 	if (entry->saddr != entry->from_saddr && !(ip->frag_off & IP4_DF) && !pkt->is_part) {
-		__u16 id = next_ip_id();
+		__u16 id = next_ip_id(pkt->dry);
 
 		delta += csum_delta16(ip->id, id);
 		ip->id = id;

@@ -56,7 +56,8 @@ struct rp_next_hop {
 	__u8 flags; /* enum rp_next_hop_flags */
 	__u16 mtu; /* largest inner IP packet, bytes */
 	__u16 reason; /* RP_NEXT_HOP_DROP: enum rp_outcome */
-	__u32 slot; /* device slot: index into rp_ports */
+	__u16 slot; /* device slot: index into rp_ports */
+	__u16 tenant; /* whose tunnel this is, index in rp_tenants; 0: nobody's */
 	__u32 sequence; /* GRE sequence number last sent; atomic */
 	__u8 header
 		[RP_HEADER_MAX]; /* in wire order; lengths, checksums, ECN, entropy, epoch, MAC 0.

@@ -136,6 +136,58 @@ struct rp_counter {
 };
 RP_CHECK_ABI(rp_counter, 16);
 
+/* rp_tallies: the same packets by tenant, per-CPU; index as in rp_tenants, 0 for
+ * what belongs to none. One cache line, which no other CPU touches.
+ */
+struct rp_tally {
+	struct rp_counter forwarded;
+	struct rp_counter passed;
+	struct rp_counter punted;
+	struct rp_counter dropped;
+};
+RP_CHECK_ABI(rp_tally, 64);
+
+/* rp_tenant_drops: per-CPU; what rp_tally.dropped consists of.
+ * rp_slow_tenants: the same, counted by the controller.
+ */
+struct rp_tenant_drop_key {
+	__u32 tenant;
+	__u32 reason; /* enum rp_outcome */
+};
+RP_CHECK_ABI(rp_tenant_drop_key, 8);
+
+/* rp_drop_samples: the last dropped packets of each reason, per-CPU, at most one
+ * each jiffy; index = reason. rp_slow_samples: those of the controller.
+ */
+enum {
+	RP_SAMPLES = 8, /* a power of two */
+	RP_SAMPLE_BYTES = 128,
+};
+
+struct rp_drop_sample {
+	__u64 time; /* ns, CLOCK_MONOTONIC; 0: empty */
+	__u64 file; /* 8 characters of the source file's name, the first in the lowest bits */
+	__u32 line; /* of that file */
+	__u32 tenant; /* as in rp_tallies */
+	__u32 realm; /* host order */
+	__u32 tunnel; /* on-ramp id */
+	__u32 frame_len; /* bytes, as it came on */
+	__u32 captured; /* bytes that follow, of the frame as it was when dropped */
+	__u16 slot; /* device slot */
+	__u16 queue;
+	__u16 l3; /* offset of the tenant's IP header; 0: not reached */
+	__u16 pad; /* zero */
+	__u8 bytes[RP_SAMPLE_BYTES];
+};
+RP_CHECK_ABI(rp_drop_sample, 176);
+
+struct rp_drop_ring {
+	__u32 next; /* the next sample goes to next % RP_SAMPLES */
+	__u32 jiffy; /* of the last one */
+	struct rp_drop_sample samples[RP_SAMPLES];
+};
+RP_CHECK_ABI(rp_drop_ring, 1416);
+
 /* Where packets are lost without one of our programs: in the kernel behind
  * their verdict, and in devices. X(symbol, value, id, help), as above; these
  * come on top of the outcomes, and one packet may be in two of them.

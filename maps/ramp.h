@@ -26,7 +26,7 @@ struct rp_device {
 	__u8 role; /* enum rp_role */
 	__u8 link_header_len; /* 14 for Ethernet, 0 for tun and other layer 3 devices */
 	__u8 mac[6]; /* zero on layer 3 devices */
-	__u32 pad; /* zero */
+	__u32 tenant; /* access: index in rp_tenants; else 0 */
 };
 RP_CHECK_ABI(rp_device, 24);
 
@@ -139,7 +139,7 @@ struct rp_peer {
 	__u32 index; /* position of the peer in its tunnel */
 	__u8 profile; /* enum rp_profile */
 	__u8 flags; /* enum rp_peer_flags */
-	__u8 pad[2]; /* zero */
+	__u16 tenant; /* index in rp_tenants */
 	struct rp_peer_key keys[RP_PEER_KEYS];
 };
 RP_CHECK_ABI(rp_peer, 64);

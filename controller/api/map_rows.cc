@@ -158,6 +158,7 @@ Row NextHopRow(const uint32_t& key, const rp_next_hop& value, uint32_t) {
       {"family", value.family},
       {"address", value.use == RP_USE_TUNNEL ? "" : Mapped(value.address)},
       {"slot", value.slot},
+      {"tenant", value.tenant},
       {"mtu", value.mtu},
       {"outer_saddr", outer_source},
       {"outer_daddr", outer_destination},
@@ -183,6 +184,7 @@ Row PeerRow(const Key& key, const rp_peer& value, uint32_t) {
       {"tunnel", value.tunnel},
       {"index", value.index},
       {"realm", value.realm},
+      {"tenant", value.tenant},
       {"profile",
        Named(value.profile, {"none", "mac", "cookie", "gre-key", "gre"})},
       {"flags", Flags(value.flags, {"zero_csum6", "gre_csum", "gre_seq"})},
@@ -245,6 +247,7 @@ Row DeviceRow(const uint32_t& key, const rp_device& value, uint32_t) {
       {"role", Named(value.role, {"none", "uplink", "access", "inject"})},
       {"tunnel", value.tunnel},
       {"realm", RealmName(value.realm)},
+      {"tenant", value.tenant},
       {"link_header_len", value.link_header_len},
       {"mac", MacToString(mac)},
   };
@@ -253,6 +256,14 @@ Row DeviceRow(const uint32_t& key, const rp_device& value, uint32_t) {
 Row SlowDropRow(const uint32_t& key, const rp_counter& value, uint32_t) {
   if (value.packets == 0) return std::nullopt;
   return Json{{"reason", OutcomeName(key)},
+              {"packets", value.packets},
+              {"bytes", value.bytes}};
+}
+
+Row SlowTenantRow(const rp_tenant_drop_key& key, const rp_counter& value,
+                  uint32_t) {
+  return Json{{"tenant", key.tenant},
+              {"reason", OutcomeName(key.reason)},
               {"packets", value.packets},
               {"bytes", value.bytes}};
 }
@@ -309,6 +320,8 @@ constexpr MapType kMapTypes[] = {
     Type<uint32_t, rp_device, DeviceRow>("rp_devices", "u32", "rp_device"),
     Type<uint32_t, rp_counter, SlowDropRow>("rp_slow_drops", "u32",
                                             "rp_counter"),
+    Type<rp_tenant_drop_key, rp_counter, SlowTenantRow>(
+        "rp_slow_tenants", "rp_tenant_drop_key", "rp_counter"),
 };
 
 }  // namespace

@@ -233,7 +233,7 @@ rp_next_hop CompileTunnelNextHop(const Tunnel& tunnel, uint32_t peer_index,
   hop.realm = realm;
   hop.peer = peer_index;
   hop.family = static_cast<uint8_t>(inner);
-  hop.slot = path.slot;
+  hop.slot = static_cast<uint16_t>(path.slot);
   if (!HasSecret(tunnel, peer)) {
     hop.kind = RP_NEXT_HOP_DOWN;
     return hop;
@@ -266,7 +266,7 @@ rp_next_hop CompileLinkNextHop(rp_next_hop_use use, Family inner,
   hop.family = static_cast<uint8_t>(inner);
   hop.tunnel = tunnel;
   hop.realm = realm;
-  hop.slot = path.slot;
+  hop.slot = static_cast<uint16_t>(path.slot);
   address.ToMapped(hop.address);
   HeaderWriter out(hop);
   WriteLink(out, path, Ethertype(inner));

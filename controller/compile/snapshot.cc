@@ -69,10 +69,12 @@ rp_peer_kind Kind(const Tunnel& tunnel, const Peer& peer) {
   return peer.gre_key ? RP_PEER_GRE_KEY : RP_PEER_GRE;
 }
 
-rp_peer CompilePeer(const Tunnel& tunnel, uint32_t index, uint32_t vni) {
+rp_peer CompilePeer(const Tenant& tenant, const Tunnel& tunnel, uint32_t index,
+                    uint32_t vni) {
   const Peer& peer = tunnel.peers[index];
   rp_peer result = {};
   result.tunnel = tunnel.id;
+  result.tenant = static_cast<uint16_t>(tenant.id);
   result.index = index;
   result.profile = Profile(tunnel, peer);
   if (result.profile == RP_PROFILE_NONE || result.profile == RP_PROFILE_GRE)
@@ -107,15 +109,15 @@ std::vector<std::pair<Key, rp_peer>> CompilePeers(
     const Resources& resources, const std::vector<IpAddress>& locals,
     Family family) {
   std::vector<std::pair<Key, rp_peer>> result;
-  const auto add = [&](const Tunnel& tunnel, uint32_t index, uint32_t vni,
-                       const IpAddress& local) {
+  const auto add = [&](const Tenant& tenant, const Tunnel& tunnel,
+                       uint32_t index, uint32_t vni, const IpAddress& local) {
     const Peer& peer = tunnel.peers[index];
     Key key = {};
     SetAddress(peer.remote, key.saddr);
     SetAddress(local, key.daddr);
     key.kind = Kind(tunnel, peer);
     if (key.kind == RP_PEER_GRE_KEY) key.gre_key = htonl(*peer.gre_key);
-    result.emplace_back(key, CompilePeer(tunnel, index, vni));
+    result.emplace_back(key, CompilePeer(tenant, tunnel, index, vni));
   };
   for (const Tenant& tenant : resources.tenants) {
     const Names names(tenant);
@@ -124,7 +126,7 @@ std::vector<std::pair<Key, rp_peer>> CompilePeers(
       for (uint32_t i = 0; i < tunnel.peers.size(); ++i) {
         if (tunnel.peers[i].remote.family() != family) continue;
         for (const IpAddress& local : locals)
-          if (local.family() == family) add(tunnel, i, vni, local);
+          if (local.family() == family) add(tenant, tunnel, i, vni, local);
       }
     }
   }

@@ -28,6 +28,7 @@ bool FindTunnel(const EdgeConfig& edge, const Resources& resources,
           tunnel.device != device.config.name)
         continue;
       device.tunnel = tunnel.id;
+      device.tenant = tenant.id;
       device.realm = VniOf(tenant, tunnel.vnet);
       return true;
     }
@@ -41,6 +42,7 @@ rp_device EntryFor(const WantedDevice& wanted, const Link& link) {
   entry.ifindex = link.ifindex;
   entry.tunnel = wanted.tunnel;
   entry.realm = wanted.realm;
+  entry.tenant = wanted.tenant;
   entry.role = uplink ? RP_ROLE_UPLINK : RP_ROLE_ACCESS;
   entry.link_header_len = link.ethernet ? RP_DEVICE_LEN_L2 : 0;
   if (link.ethernet) std::copy_n(link.mac.data(), link.mac.size(), entry.mac);

@@ -24,6 +24,7 @@ struct WantedDevice {
   DeviceConfig config;
   uint32_t tunnel = 0;  // access: id of its interface tunnel
   uint32_t realm = 0;   // access: VNI of that tunnel's vnet
+  uint32_t tenant = 0;  // access: whose tunnel that is
 };
 std::vector<WantedDevice> WantedDevices(const EdgeConfig& edge,
                                         const Resources& resources);

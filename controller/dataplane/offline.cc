@@ -4,9 +4,14 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstring>
+#include <map>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
 #include "controller/base/status.h"
 #include "controller/dataplane/pins.h"
 
@@ -21,6 +26,28 @@ absl::StatusOr<UniqueFd> OpenPin(const std::string& path) {
   if (!fd.valid())
     return absl::ErrnoToStatus(errno, absl::StrCat("pin ", path));
   return fd;
+}
+
+// Values of a per-CPU map: one of each CPU.
+template <typename V>
+class PerCpu {
+ public:
+  PerCpu() : values_(libbpf_num_possible_cpus()) {}
+
+  // Nothing if the key is absent.
+  absl::StatusOr<absl::Span<const V>> Get(int fd, const void* key) {
+    if (bpf_map_lookup_elem(fd, key, values_.data()) == 0) return values_;
+    if (errno == ENOENT) return absl::Span<const V>();
+    return absl::ErrnoToStatus(errno, "per-CPU map: get");
+  }
+
+ private:
+  std::vector<V> values_;
+};
+
+void Add(const rp_counter& more, rp_counter& sum) {
+  sum.packets += more.packets;
+  sum.bytes += more.bytes;
 }
 
 absl::StatusOr<bpf_map_info> InfoOf(int fd) {
@@ -64,6 +91,10 @@ class PinReader final : public MapReader {
   }
 
   absl::StatusOr<std::vector<DeviceCounters>> ReadCounters() const override;
+  absl::StatusOr<std::vector<TenantTally>> ReadTallies(
+      uint32_t last) const override;
+  absl::StatusOr<std::vector<TenantDrops>> ReadTenantDrops() const override;
+  absl::StatusOr<std::vector<DropSample>> ReadSamples() const override;
 
  private:
   absl::StatusOr<UniqueFd> Open(std::string_view map) const {
@@ -84,21 +115,90 @@ absl::StatusOr<std::vector<DeviceCounters>> PinReader::ReadCounters() const {
                 return true;
               }));
   ASSIGN_OR_RETURN(const UniqueFd fd, Open("rp_outcomes"));
-  const int cpus = libbpf_num_possible_cpus();
-  if (cpus < 0) return absl::ErrnoToStatus(-cpus, "rp_outcomes: count CPUs");
-  std::vector<rp_counter> per_cpu(cpus);
+  PerCpu<rp_counter> counters;
   for (DeviceCounters& device : devices) {
     for (uint32_t i = 0; i < RP_OUTCOME_COUNT; ++i) {
       const uint32_t key = device.slot * RP_OUTCOME_COUNT + i;
-      if (bpf_map_lookup_elem(fd.get(), &key, per_cpu.data()) != 0)
-        return absl::ErrnoToStatus(errno, "map rp_outcomes: get");
-      for (const rp_counter& counter : per_cpu) {
-        device.outcomes[i].packets += counter.packets;
-        device.outcomes[i].bytes += counter.bytes;
-      }
+      ASSIGN_OR_RETURN(const auto values, counters.Get(fd.get(), &key));
+      for (const rp_counter& value : values) Add(value, device.outcomes[i]);
     }
   }
   return devices;
+}
+
+absl::StatusOr<std::vector<TenantTally>> PinReader::ReadTallies(
+    uint32_t last) const {
+  ASSIGN_OR_RETURN(const UniqueFd fd, Open("rp_tallies"));
+  PerCpu<rp_tally> tallies;
+  std::vector<TenantTally> result(last + 1);
+  for (uint32_t tenant = 0; tenant <= last; ++tenant) {
+    ASSIGN_OR_RETURN(const auto values, tallies.Get(fd.get(), &tenant));
+    rp_tally& sum = result[tenant].tally;
+    result[tenant].tenant = tenant;
+    for (const rp_tally& value : values) {
+      Add(value.forwarded, sum.forwarded);
+      Add(value.passed, sum.passed);
+      Add(value.punted, sum.punted);
+      Add(value.dropped, sum.dropped);
+    }
+  }
+  return result;
+}
+
+absl::StatusOr<std::vector<TenantDrops>> PinReader::ReadTenantDrops() const {
+  std::map<std::pair<uint32_t, uint32_t>, TenantDrops> found;
+  const auto at = [&](const rp_tenant_drop_key& key) -> TenantDrops& {
+    TenantDrops& drops = found[{key.tenant, key.reason}];
+    drops.tenant = key.tenant;
+    drops.reason = key.reason;
+    return drops;
+  };
+  RETURN_IF_ERROR(
+      ForEach("rp_slow_tenants", sizeof(rp_tenant_drop_key), sizeof(rp_counter),
+              [&](const void* key, const void* value) {
+                rp_tenant_drop_key of;
+                std::memcpy(&of, key, sizeof(of));
+                std::memcpy(&at(of).slow, value, sizeof(rp_counter));
+                return true;
+              }));
+  ASSIGN_OR_RETURN(const UniqueFd fd, Open("rp_tenant_drops"));
+  PerCpu<rp_counter> counters;
+  rp_tenant_drop_key key;
+  const void* previous = nullptr;
+  while (bpf_map_get_next_key(fd.get(), previous, &key) == 0) {
+    ASSIGN_OR_RETURN(const auto values, counters.Get(fd.get(), &key));
+    for (const rp_counter& value : values) Add(value, at(key).fast);
+    previous = &key;
+  }
+  std::vector<TenantDrops> result;
+  for (auto& [of, drops] : found) result.push_back(drops);
+  return result;
+}
+
+absl::StatusOr<std::vector<DropSample>> PinReader::ReadSamples() const {
+  std::vector<DropSample> result;
+  const auto add = [&](uint32_t reason, bool slow, const rp_drop_ring& ring) {
+    for (const rp_drop_sample& sample : ring.samples)
+      if (sample.time != 0) result.push_back({reason, slow, sample});
+  };
+  RETURN_IF_ERROR(ForEach("rp_slow_samples", sizeof(uint32_t),
+                          sizeof(rp_drop_ring),
+                          [&](const void* key, const void* value) {
+                            add(*static_cast<const uint32_t*>(key), true,
+                                *static_cast<const rp_drop_ring*>(value));
+                            return true;
+                          }));
+  ASSIGN_OR_RETURN(const UniqueFd fd, Open("rp_drop_samples"));
+  PerCpu<rp_drop_ring> rings;
+  for (uint32_t reason = 0; reason < RP_OUTCOME_COUNT; ++reason) {
+    ASSIGN_OR_RETURN(const auto values, rings.Get(fd.get(), &reason));
+    for (const rp_drop_ring& ring : values) add(reason, false, ring);
+  }
+  std::sort(result.begin(), result.end(),
+            [](const DropSample& a, const DropSample& b) {
+              return a.sample.time > b.sample.time;
+            });
+  return result;
 }
 
 }  // namespace

@@ -17,6 +17,27 @@
 
 namespace rampart {
 
+// What became of one tenant's packets; id 0: of packets that belong to none.
+struct TenantTally {
+  uint32_t tenant = 0;
+  rp_tally tally = {};  // summed over CPUs
+};
+
+// Dropped packets of one tenant and reason: by the data plane, and by the
+// controller.
+struct TenantDrops {
+  uint32_t tenant = 0;
+  uint32_t reason = 0;
+  rp_counter fast = {};
+  rp_counter slow = {};
+};
+
+struct DropSample {
+  uint32_t reason = 0;
+  bool slow = false;  // dropped by the controller
+  rp_drop_sample sample = {};
+};
+
 class MapReader {
  public:
   virtual ~MapReader() = default;
@@ -32,6 +53,12 @@ class MapReader {
   virtual absl::StatusOr<uint32_t> MaxEntries(std::string_view map) const = 0;
   // rp_outcomes of every device slot in use.
   virtual absl::StatusOr<std::vector<DeviceCounters>> ReadCounters() const = 0;
+  // Of the ids up to `last`.
+  virtual absl::StatusOr<std::vector<TenantTally>> ReadTallies(
+      uint32_t last) const = 0;
+  virtual absl::StatusOr<std::vector<TenantDrops>> ReadTenantDrops() const = 0;
+  // The last dropped packets of every reason, newest first.
+  virtual absl::StatusOr<std::vector<DropSample>> ReadSamples() const = 0;
 };
 
 // Errors: NotFound if `edge` has no pins, PermissionDenied without root.

@@ -185,6 +185,8 @@ rp_next_hop NextHops::Compile(Hop& hop) {
   result.use = identity.use;
   result.family = identity.family;
   result.tunnel = identity.tunnel;
+  if (const auto* tenant = snapshot_->FindTunnel(identity.tunnel).tenant)
+    result.tenant = static_cast<uint16_t>(tenant->id);
   result.realm = identity.realm;
   result.peer = identity.peer;
   if (identity.use != RP_USE_TUNNEL) identity.address.ToMapped(result.address);

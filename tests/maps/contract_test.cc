@@ -16,6 +16,7 @@
 #include "maps/outcomes.h"
 #include "maps/punt.h"
 #include "maps/ramp.h"
+#include "maps/watch.h"
 #include "rampart.skel.h"
 
 namespace rampart {
@@ -144,7 +145,16 @@ TEST_F(ObjectTest, KeysAndValuesHaveTheSizesOfTheContract) {
       {skeleton_->maps.rp_locals, {sizeof(rp_local_key), 4}},
       {skeleton_->maps.rp_devices, {4, sizeof(rp_device)}},
       {skeleton_->maps.rp_outcomes, {4, sizeof(rp_counter)}},
-      {skeleton_->maps.rp_slow_drops, {4, sizeof(rp_counter)}}};
+      {skeleton_->maps.rp_tallies, {4, sizeof(rp_tally)}},
+      {skeleton_->maps.rp_tenant_drops,
+       {sizeof(rp_tenant_drop_key), sizeof(rp_counter)}},
+      {skeleton_->maps.rp_drop_samples, {4, sizeof(rp_drop_ring)}},
+      {skeleton_->maps.rp_watching, {4, sizeof(rp_watching)}},
+      {skeleton_->maps.rp_watches, {4, sizeof(rp_watch)}},
+      {skeleton_->maps.rp_slow_drops, {4, sizeof(rp_counter)}},
+      {skeleton_->maps.rp_slow_tenants,
+       {sizeof(rp_tenant_drop_key), sizeof(rp_counter)}},
+      {skeleton_->maps.rp_slow_samples, {4, sizeof(rp_drop_ring)}}};
   for (const auto& [map, sizes] : maps) {
     EXPECT_EQ(bpf_map__key_size(map), sizes.first) << bpf_map__name(map);
     EXPECT_EQ(bpf_map__value_size(map), sizes.second) << bpf_map__name(map);

@@ -41,6 +41,19 @@ class FakeMaps : public MapReader {
   absl::StatusOr<std::vector<DeviceCounters>> ReadCounters() const override {
     return counters;
   }
+  std::vector<TenantTally> tallies;
+  std::vector<TenantDrops> tenant_drops;
+  std::vector<DropSample> samples;  // newest first
+  absl::StatusOr<std::vector<TenantTally>> ReadTallies(
+      uint32_t) const override {
+    return tallies;
+  }
+  absl::StatusOr<std::vector<TenantDrops>> ReadTenantDrops() const override {
+    return tenant_drops;
+  }
+  absl::StatusOr<std::vector<DropSample>> ReadSamples() const override {
+    return samples;
+  }
 
  private:
   template <typename T>

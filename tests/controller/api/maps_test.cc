@@ -48,7 +48,7 @@ void FillSecrets(FakeMaps& maps) {
                   .index = 0,
                   .profile = RP_PROFILE_MAC,
                   .flags = 0,
-                  .pad = {},
+                  .tenant = 0,
                   .keys = {}};
   std::memset(&peer.keys[1].k0, kSecretByte, 16);
   peer.keys[1].id = 9;

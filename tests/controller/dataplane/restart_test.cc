@@ -91,7 +91,7 @@ TEST_F(RestartTest, AKilledControllerCanAlwaysBeStartedAgain) {
 }
 
 TEST_F(RestartTest, NoPacketIsLostWhileProgramsAreUpdated) {
-  constexpr int kPackets = 40000;
+  constexpr int kPackets = 120000;
   const auto edge = Open();
   const auto device = edge->Attach(Uplink("up0"), EntryOf("up0"));
   ASSERT_TRUE(device.ok()) << device.status();
