@@ -160,14 +160,16 @@ static __always_inline bool same16(const void *a, const void *b)
  */
 #define RP_GLOBAL __attribute__((noinline))
 
-/* rp_config's only entry. An array look-up with a constant key costs nothing,
- * but the verifier of old kernels wants it tested.
+/* rp_config's only entry. The look-up is declared to depend on its arguments
+ * only, so a function that asks several times asks the kernel once.
  */
 static __always_inline const struct rp_config *rp_config_here(void)
 {
-	__u32 zero = 0;
+	static const __u32 zero = 0;
+	const struct rp_config *(*const find)(const void *map, const void *key)
+		__attribute__((const)) = (void *)BPF_FUNC_map_lookup_elem;
 
-	return bpf_map_lookup_elem(&rp_config, &zero);
+	return find(&rp_config, &zero);
 }
 
 /* The verdict of a global function that never says RP_NEXT, which the verifier

@@ -203,7 +203,8 @@ rp_next_hop NextHopTo(const Tunnel& t, bool inner_v4, uint16_t mtu) {
   hop.outer_offset = static_cast<uint8_t>(14 + 4 * t.vlans);
   hop.flags = NextHopFlags(t);
   hop.mtu = mtu;
-  hop.slot = t.slot;
+  hop.slot = static_cast<uint16_t>(t.slot);
+  hop.tenant = t.tenant;
   hop.k0 = LittleEndian64(t.key.data());
   hop.k1 = LittleEndian64(t.key.data() + 8);
   return hop;
@@ -213,7 +214,7 @@ rp_next_hop LinkNextHop(uint32_t slot, bool inner_v4, uint16_t mtu, int vlans) {
   const Packet link = vlans < 0 ? Packet() : ToLink(vlans);
   rp_next_hop hop = SendHop(link, inner_v4);
   hop.mtu = mtu;
-  hop.slot = slot;
+  hop.slot = static_cast<uint16_t>(slot);
   return hop;
 }
 
@@ -227,6 +228,7 @@ rp_next_hop DropNextHop(uint16_t reason) {
 rp_peer PeerOf(const Tunnel& t) {
   rp_peer peer = {};
   peer.tunnel = t.id;
+  peer.tenant = t.tenant;
   const bool bound = t.profile == RP_PROFILE_NONE || IsPlainGre(t);
   peer.realm = bound ? t.vni : 0;
   peer.index = t.index;

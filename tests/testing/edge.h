@@ -29,6 +29,7 @@ struct Tunnel {
   Ip edge = "192.0.2.1";
   Ip peer = "192.0.2.10";
   uint32_t vni = 1001;
+  uint16_t tenant = 3;
   uint32_t index = 0;                    // position of the peer
   std::optional<uint32_t> gre_key = {};  // plain GRE
   uint8_t flags = 0;                     // enum rp_peer_flags

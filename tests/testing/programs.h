@@ -17,6 +17,7 @@
 #include "controller/base/unique_fd.h"
 #include "controller/dataplane/flow_table.h"
 #include "maps/outcomes.h"
+#include "maps/watch.h"
 #include "tests/testing/bytes.h"
 #include "tests/testing/no_grace_period.h"
 
@@ -57,11 +58,14 @@ class Programs {
   static absl::StatusOr<std::unique_ptr<Programs>> Load(uint32_t flows);
   ~Programs();
 
-  // Runs the program of `slot`. metadata: bytes of XDP metadata in front of the
-  // packet; they take room from the headers.
+  // Runs the program of `slot`, first dry: that must come to the same and count
+  // nothing. metadata: bytes of XDP metadata in front of the packet; they take
+  // room from the headers, and there is no dry run then.
   Result RunOn(Slot slot, const Bytes& packet, int metadata = 0) const;
   // Without counters: for many packets in a row.
   Result RunOnly(Slot slot, const Bytes& packet, int metadata = 0) const;
+  // A packet that does not exist: nothing may change.
+  Result RunDry(Slot slot, const Bytes& packet) const;
   Counters ReadCounters() const;
 
   int program_fd(Slot slot) const;
@@ -98,6 +102,7 @@ class Programs {
 
  private:
   Programs() = default;
+  Result RunBehind(Slot slot, const Bytes& metadata, const Bytes& packet) const;
   absl::Status LoadSlot(Slot slot, const char* program, uint32_t flows);
   void PutBytes(const std::string& map, const void* key, size_t key_size,
                 const void* value, size_t value_size) const;

@@ -18,6 +18,7 @@ rp_device Device(uint32_t role, uint32_t tunnel, uint32_t realm,
   rp_device device = {};
   device.ifindex = 1;
   device.tunnel = tunnel;
+  device.tenant = tunnel ? kTenant : 0;
   device.realm = realm;
   device.role = static_cast<uint8_t>(role);
   device.link_header_len = link_header_len;
