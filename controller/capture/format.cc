@@ -133,9 +133,10 @@ std::string TcpText(Cursor& cursor) {
 }
 
 std::string EndText(const IpAddress& address, std::optional<uint16_t> port) {
-  if (!port) return address.ToString();
-  return absl::StrFormat(address.is_v4() ? "%s:%d" : "[%s]:%d",
-                         address.ToString(), *port);
+  const std::string text = address.ToString();
+  if (!port) return text;
+  return address.is_v4() ? absl::StrCat(text, ":", *port)
+                         : absl::StrCat("[", text, "]:", *port);
 }
 
 // What a tunnel header says, and what follows it: IPPROTO_IPIP, IPPROTO_IPV6

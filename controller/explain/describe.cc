@@ -281,18 +281,32 @@ absl::StatusOr<PacketFields> FieldsOf(const Said& said) {
   return fields;
 }
 
+absl::StatusOr<DescribedPacket> OriginOf(const Said& said) {
+  if (!said.tunnel.empty() && !said.device.empty())
+    return Mistake("from", "a tunnel and a device; write either one");
+  return DescribedPacket{
+      .tunnel = said.tunnel, .vnet = said.vnet, .device = said.device};
+}
+
 }  // namespace
+
+absl::StatusOr<DescribedPacket> DescribeOrigin(
+    absl::Span<const std::string> words) {
+  ASSIGN_OR_RETURN(const Said said, Reader(words).ReadAll());
+  if (said.source || said.destination || said.protocol || said.source_port ||
+      said.destination_port || said.id || said.length || said.flags ||
+      said.icmp_type || said.ttl || said.tos || said.dont_fragment)
+    return Mistake("packet", "its bytes are given; write from and vnet only");
+  return OriginOf(said);
+}
 
 absl::StatusOr<DescribedPacket> DescribePacket(
     absl::Span<const std::string> words) {
   ASSIGN_OR_RETURN(const Said said, Reader(words).ReadAll());
   ASSIGN_OR_RETURN(const PacketFields fields, FieldsOf(said));
-  if (!said.tunnel.empty() && !said.device.empty())
-    return Mistake("from", "a tunnel and a device; write either one");
-  return DescribedPacket{.packet = BuildPacket(fields),
-                         .tunnel = said.tunnel,
-                         .vnet = said.vnet,
-                         .device = said.device};
+  ASSIGN_OR_RETURN(DescribedPacket described, OriginOf(said));
+  described.packet = BuildPacket(fields);
+  return described;
 }
 
 }  // namespace rampart

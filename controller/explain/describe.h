@@ -35,6 +35,10 @@ struct DescribedPacket {
 absl::StatusOr<DescribedPacket> DescribePacket(
     absl::Span<const std::string> words);
 
+// The words of an origin alone: from, vnet; no packet. Errors: as above.
+absl::StatusOr<DescribedPacket> DescribeOrigin(
+    absl::Span<const std::string> words);
+
 // The help of the words above, a line each.
 extern const char kDescriptionHelp[];
 
