@@ -85,12 +85,17 @@ absl::StatusOr<Maps> TypedMaps(const MapFds& fds, uint32_t capacity) {
                    (TypedMap<uint32_t, rp_device>(fds, "rp_devices")));
   ASSIGN_OR_RETURN(auto slow_drops,
                    (TypedMap<uint32_t, rp_counter>(fds, "rp_slow_drops")));
+  ASSIGN_OR_RETURN(auto slow_tenants, (TypedMap<rp_tenant_drop_key, rp_counter>(
+                                          fds, "rp_slow_tenants")));
+  ASSIGN_OR_RETURN(auto slow_samples,
+                   (TypedMap<uint32_t, rp_drop_ring>(fds, "rp_slow_samples")));
   return Maps{
-      std::move(grace_period), std::move(flows4),    std::move(flows6),
-      std::move(config),       std::move(next_hops), std::move(peers4),
-      std::move(peers6),       std::move(grants),    std::move(addresses),
-      std::move(prefixes),     std::move(nat_open),  std::move(ip_ids),
-      std::move(locals),       std::move(devices),   std::move(slow_drops)};
+      std::move(grace_period), std::move(flows4),      std::move(flows6),
+      std::move(config),       std::move(next_hops),   std::move(peers4),
+      std::move(peers6),       std::move(grants),      std::move(addresses),
+      std::move(prefixes),     std::move(nat_open),    std::move(ip_ids),
+      std::move(locals),       std::move(devices),     std::move(slow_drops),
+      std::move(slow_tenants), std::move(slow_samples)};
 }
 
 class KernelDataPlane final : public DataPlane {

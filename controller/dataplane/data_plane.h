@@ -43,6 +43,8 @@ struct Maps {
   Map<rp_local_key, uint32_t> locals;          // rp_locals
   Map<uint32_t, rp_device> devices;            // rp_devices
   Map<uint32_t, rp_counter> slow_drops;        // rp_slow_drops
+  Map<rp_tenant_drop_key, rp_counter> slow_tenants;  // rp_slow_tenants
+  Map<uint32_t, rp_drop_ring> slow_samples;          // rp_slow_samples
 };
 
 // What `mode: auto` chose.

@@ -15,9 +15,10 @@ namespace rampart {
 Admission::Admission(const Dependencies& dependencies)
     : deps_(dependencies),
       reassembly_(Reassembly::Limits(), deps_.clock,
-                  [this](rp_outcome reason, size_t length) {
+                  [this](rp_outcome reason, const rp_punt& punt,
+                         absl::Span<const uint8_t> fragment) {
                     --waiting_;
-                    deps_.drops.Count(reason, length);
+                    deps_.drops.Count(reason, punt, fragment);
                   }),
       parts_(deps_.data_plane, static_cast<uint32_t>(deps_.hash_seed)) {}
 
@@ -37,7 +38,7 @@ absl::Status Admission::OnPunts(absl::Span<const DataPlane::Punt> punts) {
     const std::optional<Packet> packet =
         ParsePacket(punt.record.realm, punt.packet);
     if (!packet) {
-      deps_.drops.Count(RP_DROP_IP_TRUNCATED, punt.packet.size());
+      deps_.drops.Count(RP_DROP_IP_TRUNCATED, punt.record, punt.packet);
       continue;
     }
     packets_.push_back(*packet);
@@ -404,11 +405,12 @@ absl::StatusOr<rp_outcome> Admission::Remember(const Arrival& arrival,
   return reason;
 }
 
-void Admission::Drop(const Arrival& arrival, rp_outcome reason) {
+void Admission::Drop(const Arrival& arrival, rp_outcome reason,
+                     std::source_location where) {
   if (arrival.parts == nullptr)
-    return deps_.drops.Count(reason, arrival.packet.bytes.size());
+    return deps_.drops.Count(reason, arrival.punt, arrival.packet.bytes, where);
   for (const std::vector<uint8_t>& part : *arrival.parts)
-    deps_.drops.Count(reason, part.size());
+    deps_.drops.Count(reason, arrival.punt, part, where);
 }
 
 void Admission::AnswerEcho(const Arrival& arrival) {

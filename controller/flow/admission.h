@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <source_location>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -201,7 +202,8 @@ class Admission {
   template <typename F>
   absl::StatusOr<rp_outcome> Remember(const Arrival& arrival,
                                       rp_outcome reason);
-  void Drop(const Arrival& arrival, rp_outcome reason);
+  void Drop(const Arrival& arrival, rp_outcome reason,
+            std::source_location where = std::source_location::current());
   void AnswerEcho(const Arrival& arrival);
   void InjectParts(const Arrival& arrival);
   void Inject(const Arrival& arrival);

@@ -61,9 +61,10 @@ absl::Status Admission::ServePending(bool recorded) {
                                   ? RP_DROP_NAT_LOG
                                   : RP_DROP_NEXT_HOP_DOWN;
     waiting_ -= std::max<size_t>(waiting.parts.size(), 1);
-    if (waiting.parts.empty()) deps_.drops.Count(reason, waiting.packet.size());
+    if (waiting.parts.empty())
+      deps_.drops.Count(reason, waiting.punt, waiting.packet);
     for (const std::vector<uint8_t>& part : waiting.parts)
-      deps_.drops.Count(reason, part.size());
+      deps_.drops.Count(reason, waiting.punt, part);
   }
   return status;
 }

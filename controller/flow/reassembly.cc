@@ -140,7 +140,7 @@ rp_outcome Reassembly::Check(const Held& held, const Place& place) const {
 Reassembly::Result Reassembly::Insert(Held& held, const Place& place,
                                       const rp_punt& punt,
                                       const Packet& packet) {
-  if (place.begin == 0) held.punt = punt;
+  if (place.begin == 0 || held.fragments.empty()) held.punt = punt;
   held.data += place.end - place.begin;
   const auto behind =
       std::find_if(held.fragments.begin(), held.fragments.end(),
@@ -208,7 +208,7 @@ void Reassembly::Refuse(Held& held, rp_outcome reason) {
 
 void Reassembly::DropAll(const Held& held, rp_outcome reason) {
   for (const Fragment& fragment : held.fragments)
-    drop_(reason, fragment.packet.size());
+    drop_(reason, held.punt, fragment.packet);
 }
 
 void Reassembly::Forget(Age::iterator held) {

@@ -55,8 +55,10 @@ class Reassembly {
     rp_outcome reason = RP_FORWARDED;  // held or complete; else why not
     std::optional<Datagram> complete;
   };
-  // Told of each fragment that was held and is given up. ip_length: bytes.
-  using Drop = std::function<void(rp_outcome reason, size_t ip_length)>;
+  // Told of each fragment that was held and is given up, with the record of its
+  // datagram's first one.
+  using Drop = std::function<void(rp_outcome reason, const rp_punt& punt,
+                                  absl::Span<const uint8_t> fragment)>;
 
   // clock: outlives this.
   Reassembly(const Limits& limits, const Clock& clock, Drop drop);
@@ -107,7 +109,7 @@ class Reassembly {
     Key key;
     Owner owner;
     uint32_t since = 0;  // tick
-    rp_punt punt = {};   // of the first fragment, once it is there
+    rp_punt punt = {};   // of the first fragment, or of any until it is there
     size_t cost = kDatagramCost;
     uint32_t data = 0;  // bytes of it that are there
     rp_outcome refused = RP_FORWARDED;

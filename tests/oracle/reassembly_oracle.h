@@ -23,7 +23,7 @@ class ReassemblyOracle {
     if (refused_ != RP_FORWARDED) return {refused_};
     const Piece piece = {begin, more, data};
     if (std::find(pieces_.begin(), pieces_.end(), piece) != pieces_.end())
-      return {};
+      return {RP_DROP_FRAG_DUPLICATE};
     const uint32_t end = begin + data.size();
     for (uint32_t i = begin; i < end; ++i)
       if (there_[i]) return {refused_ = RP_DROP_FRAG_OVERLAP};

@@ -315,6 +315,31 @@ TEST_P(AdmissionTest, CountersSayBytesOfTheFrame) {
   EXPECT_EQ(counter.bytes, BuildPacket(spec).size() + 14);
 }
 
+TEST_P(AdmissionTest, ADroppedPacketIsKeptAndCountedForItsTenant) {
+  const PacketSpec spec = Udp(net.two, net.internet);
+  Punt(spec);
+  const rp_drop_ring ring =
+      plane->maps().slow_samples.Get(RP_DROP_SPOOFED).value().value();
+  ASSERT_EQ(ring.next, 1u);
+  const rp_drop_sample& sample = ring.samples[0];
+  EXPECT_EQ(absl::MakeConstSpan(sample.bytes, sample.captured),
+            absl::MakeConstSpan(BuildPacket(spec)));
+  EXPECT_EQ(std::string(reinterpret_cast<const char*>(&sample.file), 8),
+            "admissio");
+  EXPECT_GT(sample.line, 0u);
+  uint64_t counted = 0;
+  EXPECT_TRUE(plane->maps()
+                  .slow_tenants
+                  .ForEach([&](const rp_tenant_drop_key& key,
+                               const rp_counter& counter) {
+                    EXPECT_EQ(key.tenant, sample.tenant);
+                    EXPECT_EQ(key.reason, uint32_t{RP_DROP_SPOOFED});
+                    counted += counter.packets;
+                  })
+                  .ok());
+  EXPECT_EQ(counted, 1u);
+}
+
 TEST_P(AdmissionTest, MidStreamTcpIsPickedUpWithoutNat) {
   Punt(Tcp(net.fra, net.two, kTcpAck));
   EXPECT_THAT(plane->injected, SizeIs(1));

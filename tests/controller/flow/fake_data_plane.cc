@@ -36,6 +36,10 @@ constexpr Shape kShapes[] = {
     {BPF_MAP_TYPE_ARRAY, "rp_devices", 4, sizeof(rp_device), RP_DEVICE_MAX},
     {BPF_MAP_TYPE_ARRAY, "rp_slow_drops", 4, sizeof(rp_counter),
      RP_OUTCOME_COUNT},
+    {BPF_MAP_TYPE_HASH, "rp_slow_tenants", sizeof(rp_tenant_drop_key),
+     sizeof(rp_counter), 1024},
+    {BPF_MAP_TYPE_ARRAY, "rp_slow_samples", 4, sizeof(rp_drop_ring),
+     RP_OUTCOME_COUNT},
 };
 
 template <typename K, typename V>
@@ -114,7 +118,9 @@ Maps FakeKernel::OpenMaps() const {
           .ip_ids = SharedArray<uint64_t>::Of(fds_[8].get()).value(),
           .locals = Open<rp_local_key, uint32_t>(fds_[9]),
           .devices = Open<uint32_t, rp_device>(fds_[10]),
-          .slow_drops = Open<uint32_t, rp_counter>(fds_[11])};
+          .slow_drops = Open<uint32_t, rp_counter>(fds_[11]),
+          .slow_tenants = Open<rp_tenant_drop_key, rp_counter>(fds_[12]),
+          .slow_samples = Open<uint32_t, rp_drop_ring>(fds_[13])};
 }
 
 absl::StatusOr<int> FakeDataPlane::ReadPunts(int budget, PuntHandler handle) {

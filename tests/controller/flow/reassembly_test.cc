@@ -29,10 +29,12 @@ class FakeClock final : public Clock {
 class ReassemblyTest : public ::testing::Test {
  protected:
   Reassembly Make(const Reassembly::Limits& limits = {}) {
-    return Reassembly(limits, clock, [this](rp_outcome reason, size_t length) {
-      ++dropped[reason];
-      dropped_bytes += length;
-    });
+    return Reassembly(limits, clock,
+                      [this](rp_outcome reason, const rp_punt&,
+                             absl::Span<const uint8_t> fragment) {
+                        ++dropped[reason];
+                        dropped_bytes += fragment.size();
+                      });
   }
   static rp_punt PuntOf(uint32_t tenant) {
     return {.reason = RP_PUNT_MISS,
