@@ -12,6 +12,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "controller/base/text.h"
+#include "controller/config/flow_log_config.h"
 #include "controller/config/nat_config.h"
 #include "controller/config/yaml.h"
 #include "controller/model/fields.h"
@@ -56,20 +57,8 @@ absl::StatusOr<std::string> ParseState(std::string_view text) {
   return std::string(text);
 }
 
-// "192.0.2.1:9464" or "[2001:db8::1]:9464".
 absl::StatusOr<std::string> ParseListen(std::string_view text) {
-  const size_t colon = text.rfind(':');
-  if (colon != std::string_view::npos) {
-    std::string_view host = text.substr(0, colon);
-    const bool brackets = host.starts_with('[') && host.ends_with(']');
-    if (brackets) host = host.substr(1, host.size() - 2);
-    const absl::StatusOr<IpAddress> address = IpAddress::Parse(host);
-    if (address.ok() && address->is_v4() != brackets &&
-        WholeNumber<uint16_t>(1, 65535)(text.substr(colon + 1)).ok())
-      return std::string(text);
-  }
-  return Wrong(text, "is not an address and port",
-               "127.0.0.1:9464 or [::1]:9464");
+  return ParseAddressPort(text, "127.0.0.1:9464 or [::1]:9464");
 }
 
 // The list under "addresses": at least one, each once.
@@ -123,7 +112,7 @@ void ReadSections(Fields& fields, EdgeConfig& config) {
     metrics.Required("listen", ParseListen, config.metrics_listen);
   });
   fields.ReadMap("flow_log", [&](Fields& flow_log) {
-    flow_log.Required("path", ParsePath, config.flow_log_path);
+    ReadFlowLog(flow_log, config.flow_log);
   });
 }
 

@@ -90,6 +90,19 @@ struct FlowTimeouts {
   absl::Duration icmp = absl::Seconds(60);
 };
 
+struct FlowLogConfig {
+  bool on = false;   // else nothing below counts
+  std::string path;  // of JSON lines; "": none are written
+  uint64_t rotate_size = uint64_t{100} << 20;         // bytes
+  int rotate_keep = 10;                               // files beside that one
+  absl::Duration update_interval = absl::Minutes(5);  // zero: no updates
+  std::string ipfix;       // "192.0.2.50:4739": the collector; "": none
+  bool ipfix_tcp = false;  // else UDP
+  absl::Duration history_keep = absl::Hours(7 * 24);
+  uint64_t history_size = uint64_t{1} << 30;  // bytes of the file
+  uint32_t queue = 262144;                    // records that wait for a sink
+};
+
 struct EdgeConfig {
   std::string file;  // for messages
   std::string edge;
@@ -102,7 +115,7 @@ struct EdgeConfig {
   std::string api_socket = "/run/rampart/api.sock";
   std::string state = "sqlite:///var/lib/rampart/state.db";
   std::string metrics_listen;  // "": no metrics
-  std::string flow_log_path;   // "": no flow log
+  FlowLogConfig flow_log;
   // "file:line: what is unwise; why", for the log. Nothing keeps the edge from
   // running.
   std::vector<std::string> warnings;

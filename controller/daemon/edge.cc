@@ -11,7 +11,9 @@
 #include "controller/base/status.h"
 #include "controller/config/check.h"
 #include "controller/config/secrets.h"
+#include "controller/daemon/flow_log_parts.h"
 #include "controller/daemon/random.h"
+#include "controller/flow_log/log_hooks.h"
 #include "controller/policy/policy_hooks.h"
 
 namespace rampart {
@@ -30,11 +32,16 @@ absl::StatusOr<Edge::Parts> Edge::OpenParts(const EdgeConfig& config,
                                     .store_id = parts.store->store_id()}));
   ASSIGN_OR_RETURN(parts.maps, OpenPinnedMaps(bpffs, config.edge));
   ASSIGN_OR_RETURN(parts.underlay, OpenUnderlay());
-  parts.hooks = std::make_unique<PolicyHooks>();
+  ASSIGN_OR_RETURN(parts.flow_log, OpenFlowLog(config, *parts.clock));
+  parts.policy = std::make_unique<PolicyHooks>();
+  if (parts.flow_log != nullptr)
+    parts.hooks = std::make_unique<LogHooks>(*parts.policy, *parts.flow_log,
+                                             config.flow_log.update_interval);
   ASSIGN_OR_RETURN(parts.engine,
                    MakeEngine({.data_plane = *parts.data_plane,
                                .underlay = *parts.underlay,
-                               .hooks = *parts.hooks,
+                               .hooks = parts.hooks != nullptr ? *parts.hooks
+                                                               : *parts.policy,
                                .clock = *parts.clock,
                                .random = &KernelRandom,
                                .block_log = parts.block_log.get()}));
@@ -90,6 +97,7 @@ absl::Status Edge::PutInForce(StoredResources stored, bool strict) {
   RETURN_IF_ERROR(devices_.Attach(wanted, strict));
   auto snapshot = std::make_shared<const Snapshot>(
       config_, std::move(stored.resources), stored.epoch);
+  if (parts_.flow_log != nullptr) parts_.flow_log->Use(*snapshot);
   RETURN_IF_ERROR(parts_.engine->Apply(snapshot));
   snapshot_ = std::move(snapshot);
   return devices_.DetachOthers(wanted);

@@ -13,6 +13,7 @@
 #include "controller/api/backend.h"
 #include "controller/daemon/devices.h"
 #include "controller/flow/hooks.h"
+#include "controller/flow_log/flow_log.h"
 
 namespace rampart {
 
@@ -26,6 +27,8 @@ class Edge final : public Backend {
     std::unique_ptr<DataPlane> data_plane;
     std::unique_ptr<MapReader> maps;
     std::unique_ptr<Underlay> underlay;
+    std::unique_ptr<FlowLog> flow_log;  // null: none is written
+    std::unique_ptr<FlowHooks> policy;
     std::unique_ptr<FlowHooks> hooks;
     std::unique_ptr<Engine> engine;
   };
@@ -64,6 +67,7 @@ class Edge final : public Backend {
   DataPlane& data_plane() { return *parts_.data_plane; }
   Underlay& underlay() { return *parts_.underlay; }
   Engine& engine() { return *parts_.engine; }
+  FlowLog* flow_log() { return parts_.flow_log.get(); }
 
  private:
   absl::StatusOr<StoredResources> LoadStored();

@@ -17,6 +17,7 @@
 #include "controller/api/handlers.h"
 #include "controller/api/server.h"
 #include "controller/base/status.h"
+#include "controller/daemon/flow_log_parts.h"
 #include "controller/daemon/nat_alarm.h"
 
 namespace rampart {
@@ -89,6 +90,7 @@ class Loop {
   asio::steady_timer tick_;
   absl::Time pruned_ = absl::InfinitePast();
   NatAlarm nat_alarm_;
+  SinkAlarm sink_alarm_;
   absl::Time checked_ = absl::InfinitePast();
   asio::signal_set signals_;
   ErrorLog errors_;
@@ -146,6 +148,7 @@ void Loop::WaitForTick() {
   tick_.async_wait([this](error_code error) {
     if (error) return;
     errors_.Tell(edge_.engine().OnTick());
+    if (edge_.flow_log() != nullptr) edge_.flow_log()->Flush();
     PruneLog();
     TellRefusals();
     WaitForTick();
@@ -165,6 +168,10 @@ void Loop::TellRefusals() {
   if (nat == nullptr || now - checked_ < kNatAlarmInterval) return;
   checked_ = now;
   for (const std::string& line : nat_alarm_.Check(nat->Use()))
+    spdlog::warn("{}", line);
+  if (edge_.flow_log() == nullptr) return;
+  for (const std::string& line :
+       sink_alarm_.Check(edge_.flow_log()->statistics()))
     spdlog::warn("{}", line);
 }
 

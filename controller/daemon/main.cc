@@ -63,10 +63,6 @@ int Detach(const EdgeConfig& config, const std::string& bpffs) {
 
 void Warn(const EdgeConfig& config) {
   for (const std::string& warning : config.warnings) spdlog::warn(warning);
-  if (!config.metrics_listen.empty())
-    spdlog::warn("{}: metrics: this version serves none", config.file);
-  if (!config.flow_log_path.empty())
-    spdlog::warn("{}: flow_log: this version writes none", config.file);
 }
 
 absl::Status Serve(const EdgeConfig& config, const std::string& bpffs) {

@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "controller/base/status.h"
 #include "controller/base/text.h"
 
@@ -19,6 +20,12 @@ absl::StatusCode CodeOf(int sqlite_code) {
   switch (sqlite_code & 0xff) {
     case SQLITE_NOTADB:
       return absl::StatusCode::kFailedPrecondition;
+    case SQLITE_INTERRUPT:
+      return absl::StatusCode::kDeadlineExceeded;
+    case SQLITE_ERROR:  // a statement that is none, or may not be run
+    case SQLITE_AUTH:
+    case SQLITE_RANGE:
+      return absl::StatusCode::kInvalidArgument;
     case SQLITE_CORRUPT:
     case SQLITE_CONSTRAINT:  // what is stored contradicts what is written
       return absl::StatusCode::kDataLoss;
@@ -28,6 +35,10 @@ absl::StatusCode CodeOf(int sqlite_code) {
 }
 
 void Bind(sqlite3_stmt* statement, int index, const Sqlite::Value& value) {
+  if (std::holds_alternative<std::monostate>(value)) {
+    RP_CHECK(sqlite3_bind_null(statement, index) == SQLITE_OK);
+    return;
+  }
   if (const auto* integer = std::get_if<int64_t>(&value)) {
     RP_CHECK(sqlite3_bind_int64(statement, index, *integer) == SQLITE_OK);
     return;
@@ -36,6 +47,31 @@ void Bind(sqlite3_stmt* statement, int index, const Sqlite::Value& value) {
   const std::string_view text = std::get<std::string_view>(value);
   RP_CHECK(sqlite3_bind_text64(statement, index, text.data(), text.size(),
                                SQLITE_STATIC, SQLITE_UTF8) == SQLITE_OK);
+}
+
+// How often a statement looks at the time: steps of SQLite's machine.
+constexpr int kStepsPerLook = 10000;
+
+int IsLate(void* deadline) {
+  return absl::Now() > *static_cast<const absl::Time*>(deadline) ? 1 : 0;
+}
+
+// What a statement that only looks needs; everything else is refused.
+int AllowReading(void*, int action, const char*, const char* function,
+                 const char*, const char*) {
+  switch (action) {
+    case SQLITE_SELECT:
+    case SQLITE_READ:
+    case SQLITE_RECURSIVE:
+      return SQLITE_OK;
+    case SQLITE_FUNCTION:
+      return function != nullptr &&
+                     std::string_view(function) == "load_extension"
+                 ? SQLITE_DENY
+                 : SQLITE_OK;
+    default:
+      return SQLITE_DENY;
+  }
 }
 
 }  // namespace
@@ -52,6 +88,16 @@ std::string_view Sqlite::Row::Text(int column) const {
 
 bool Sqlite::Row::IsNull(int column) const {
   return sqlite3_column_type(statement_, column) == SQLITE_NULL;
+}
+
+bool Sqlite::Row::IsInteger(int column) const {
+  return sqlite3_column_type(statement_, column) == SQLITE_INTEGER;
+}
+
+int Sqlite::Row::columns() const { return sqlite3_column_count(statement_); }
+
+std::string_view Sqlite::Row::Name(int column) const {
+  return sqlite3_column_name(statement_, column);
 }
 
 void Sqlite::Close::operator()(sqlite3* database) const {
@@ -76,6 +122,31 @@ absl::StatusOr<Sqlite> Sqlite::Open(const std::string& path) {
         "PRAGMA foreign_keys=ON", "PRAGMA trusted_schema=OFF"})
     RETURN_IF_ERROR(sqlite.Run(pragma));
   return sqlite;
+}
+
+absl::StatusOr<Sqlite> Sqlite::OpenToRead(const std::string& path,
+                                          absl::Time deadline) {
+  sqlite3* database = nullptr;
+  const int result =
+      sqlite3_open_v2(path.c_str(), &database, SQLITE_OPEN_READONLY, nullptr);
+  Sqlite sqlite(database, path);
+  if (result == SQLITE_CANTOPEN)
+    return absl::NotFoundError(absl::StrCat(path, ": cannot be opened"));
+  if (result != SQLITE_OK) return sqlite.Error("open");
+  sqlite3_extended_result_codes(database, 1);
+  sqlite3_busy_timeout(database, kBusyMilliseconds);
+  // Before the first look at the file: its own schema is not trusted.
+  RETURN_IF_ERROR(sqlite.Run("PRAGMA trusted_schema=OFF"));
+  RETURN_IF_ERROR(sqlite.Run("PRAGMA query_only=ON"));
+  sqlite.deadline_ = std::make_unique<absl::Time>(deadline);
+  sqlite3_progress_handler(database, kStepsPerLook, &IsLate,
+                           sqlite.deadline_.get());
+  return sqlite;
+}
+
+void Sqlite::OnlyRead() {
+  sqlite3_set_authorizer(database_.get(), &AllowReading, nullptr);
+  statements_.clear();  // prepared without being asked about
 }
 
 absl::Status Sqlite::Error(std::string_view what) const {
@@ -124,19 +195,36 @@ absl::StatusOr<Sqlite::Statement> Sqlite::Prepare(std::string_view sql) {
   if (sqlite3_prepare_v2(database_.get(), sql.data(), sql.size(), &statement,
                          nullptr) != SQLITE_OK)
     return Error(sql);
+  if (statement == nullptr)
+    return absl::InvalidArgumentError(
+        absl::StrCat("state store ", path_, ": an empty statement"));
   return Statement(statement);
 }
 
 absl::Status Sqlite::Query(std::string_view sql,
                            std::initializer_list<Value> values,
                            absl::FunctionRef<void(const Row&)> visit) {
+  return Query(sql, absl::MakeConstSpan(values.begin(), values.size()), visit);
+}
+
+absl::Status Sqlite::Query(std::string_view sql, absl::Span<const Value> values,
+                           absl::FunctionRef<void(const Row&)> visit) {
+  return QueryWhile(sql, values, [&](const Row& row) {
+    visit(row);
+    return true;
+  });
+}
+
+absl::Status Sqlite::QueryWhile(std::string_view sql,
+                                absl::Span<const Value> values,
+                                absl::FunctionRef<bool(const Row&)> visit) {
   ASSIGN_OR_RETURN(Statement statement, Prepare(sql));
   int index = 0;
   for (const Value& value : values) Bind(statement.get(), ++index, value);
   int result;
   while ((result = sqlite3_step(statement.get())) == SQLITE_ROW)
-    visit(Row(statement.get()));
-  if (result != SQLITE_DONE) return Error(sql);
+    if (!visit(Row(statement.get()))) break;
+  if (result != SQLITE_DONE && result != SQLITE_ROW) return Error(sql);
   sqlite3_reset(statement.get());
   statements_.insert_or_assign(std::string(sql), std::move(statement));
   return absl::OkStatus();

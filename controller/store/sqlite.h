@@ -14,6 +14,8 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
 
 struct sqlite3;
 struct sqlite3_stmt;
@@ -25,7 +27,7 @@ namespace rampart {
 // messages name the file.
 class Sqlite {
  public:
-  using Value = std::variant<int64_t, std::string_view>;
+  using Value = std::variant<std::monostate, int64_t, std::string_view>;
 
   // One row of a result, valid during the call it is given to.
   class Row {
@@ -34,6 +36,9 @@ class Sqlite {
     int64_t Integer(int column) const;
     std::string_view Text(int column) const;
     bool IsNull(int column) const;
+    bool IsInteger(int column) const;
+    int columns() const;
+    std::string_view Name(int column) const;
 
    private:
     sqlite3_stmt* statement_;
@@ -42,6 +47,14 @@ class Sqlite {
   // The file is made if missing; its folder must be there. Every commit is on
   // the disk when it returns.
   static absl::StatusOr<Sqlite> Open(const std::string& path);
+
+  // Only for reading; statements end at the deadline with DeadlineExceeded.
+  // Errors: NotFound if there is no file.
+  static absl::StatusOr<Sqlite> OpenToRead(const std::string& path,
+                                           absl::Time deadline);
+  // From now on statements may be anybody's: they can look at the tables, and
+  // do nothing else.
+  void OnlyRead();
 
   // What a file holds, and in which shape.
   struct Schema {
@@ -53,6 +66,9 @@ class Sqlite {
   absl::Status UseSchema(const Schema& schema,
                          absl::FunctionRef<absl::Status()> create);
 
+  // Errors: as UseSchema(), also if the file is empty.
+  absl::Status CheckSchema(const Schema& schema);
+
   // Runs one statement with `values` for its question marks.
   absl::Status Run(std::string_view sql,
                    std::initializer_list<Value> values = {});
@@ -61,6 +77,12 @@ class Sqlite {
                      absl::FunctionRef<void(const Row&)> visit);
   absl::Status Query(std::string_view sql,
                      absl::FunctionRef<void(const Row&)> visit);
+  // With values in a list that is made while running.
+  absl::Status Query(std::string_view sql, absl::Span<const Value> values,
+                     absl::FunctionRef<void(const Row&)> visit);
+  // Until `visit` returns false.
+  absl::Status QueryWhile(std::string_view sql, absl::Span<const Value> values,
+                          absl::FunctionRef<bool(const Row&)> visit);
   // The only value of the only row.
   absl::StatusOr<int64_t> QueryInteger(std::string_view sql);
 
@@ -82,11 +104,11 @@ class Sqlite {
   Sqlite(sqlite3* database, std::string path)
       : database_(database), path_(std::move(path)) {}
   absl::Status Error(std::string_view what) const;
-  absl::Status CheckSchema(const Schema& schema);
   absl::StatusOr<Statement> Prepare(std::string_view sql);
   absl::Status Transaction(std::string_view begin,
                            absl::FunctionRef<absl::Status()> body);
 
+  std::unique_ptr<absl::Time> deadline_;  // outlives the database
   std::unique_ptr<sqlite3, Close> database_;
   std::string path_;
   // Those not running, by their text: preparing one costs as much as a row.

@@ -25,7 +25,8 @@ flows: {capacity: 1048576}
 api: {socket: /run/rampart/api.sock}
 state: sqlite:///var/lib/rampart/state.db           # or etcd://host:2379
 metrics: {listen: "127.0.0.1:9464"}
-flow_log: {path: /var/log/rampart/flows.jsonl}
+flow_log: {path: /var/log/rampart/flows.jsonl, rotate_size: 64M, rotate_keep: 3, update_interval: 1m, ipfix: "[2001:db8::50]:4739",
+           ipfix_transport: tcp, history_keep: 24h, history_size: 2G, queue: 4096}
 )";
 
 IpAddress Ip(std::string_view text) { return IpAddress::Parse(text).value(); }
@@ -63,7 +64,17 @@ TEST(EdgeConfigTest, EveryKeyOfTheExampleIsRead) {
   EXPECT_EQ(config->api_socket, "/run/rampart/api.sock");
   EXPECT_EQ(config->state, "sqlite:///var/lib/rampart/state.db");
   EXPECT_EQ(config->metrics_listen, "127.0.0.1:9464");
-  EXPECT_EQ(config->flow_log_path, "/var/log/rampart/flows.jsonl");
+  const FlowLogConfig& flow_log = config->flow_log;
+  EXPECT_TRUE(flow_log.on);
+  EXPECT_EQ(flow_log.path, "/var/log/rampart/flows.jsonl");
+  EXPECT_EQ(flow_log.rotate_size, 64u << 20);
+  EXPECT_EQ(flow_log.rotate_keep, 3);
+  EXPECT_EQ(flow_log.update_interval, absl::Minutes(1));
+  EXPECT_EQ(flow_log.ipfix, "[2001:db8::50]:4739");
+  EXPECT_TRUE(flow_log.ipfix_tcp);
+  EXPECT_EQ(flow_log.history_keep, absl::Hours(24));
+  EXPECT_EQ(flow_log.history_size, uint64_t{2} << 30);
+  EXPECT_EQ(flow_log.queue, 4096u);
 }
 
 TEST(EdgeConfigTest, WhatIsLeftOutHasItsDefault) {
@@ -76,7 +87,7 @@ TEST(EdgeConfigTest, WhatIsLeftOutHasItsDefault) {
   EXPECT_TRUE(config->pools.empty());
   EXPECT_EQ(config->timeouts.udp, absl::Seconds(300));
   EXPECT_EQ(config->metrics_listen, "");
-  EXPECT_EQ(config->flow_log_path, "");
+  EXPECT_FALSE(config->flow_log.on);
 }
 
 TEST(EdgeConfigTest, OtherValuesAreRead) {
@@ -200,7 +211,22 @@ INSTANTIATE_TEST_SUITE_P(
              "3: listen: \"::1:9464\" is not an address and port; write "
              "127.0.0.1:9464 or [::1]:9464"},
         Case{"flow_log: {path: \"\"}",
-             "3: path: \"\" is not a path; write the name of a file"}));
+             "3: path: \"\" is not a path; write the name of a file"},
+        Case{"flow_log: {ipfix: collector}",
+             "3: ipfix: \"collector\" is not an address and port; write "
+             "192.0.2.50:4739 or [2001:db8::50]:4739"},
+        Case{"flow_log: {ipfix_transport: tcp}",
+             "3: ipfix_transport: there is no collector; write ipfix: "
+             "ADDRESS:PORT, too"},
+        Case{"flow_log: {rotate_size: 1}",
+             "3: rotate_size: \"1\" is no size; write 64K to 16384G, such as "
+             "100M"},
+        Case{"flow_log: {update_interval: 5}",
+             "3: update_interval: \"5\" is no interval of updates; write 1s "
+             "to 720h, such as 5m, or 0 for none"},
+        Case{"flow_log: {history_keep: 7d}",
+             "3: history_keep: \"7d\" is no time to keep records; write 1m to "
+             "87600h, such as 168h for a week"}));
 
 INSTANTIATE_TEST_SUITE_P(
     Pools, EdgeConfigMistakeTest,

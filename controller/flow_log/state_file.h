@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a log must know of the run before, in a page of a file that is mapped
+// into memory: a write to it costs no system call, and outlives the process.
+#ifndef RAMPART_CONTROLLER_FLOW_LOG_STATE_FILE_H_
+#define RAMPART_CONTROLLER_FLOW_LOG_STATE_FILE_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/statusor.h"
+
+namespace rampart {
+
+// In host order; the file stays on its machine.
+struct FlowLogState {
+  uint64_t magic = 0;
+  uint64_t sequence = 0;  // of the last record
+  // Of flows that ended, both directions, since the data plane was made.
+  uint64_t ended_flows = 0;
+  uint64_t ended_packets = 0;
+  uint64_t ended_bytes = 0;
+  // What the devices had forwarded when the log began, less what the flows
+  // that lived then had counted.
+  uint64_t before_packets = 0;
+  uint64_t before_bytes = 0;
+  uint64_t exported = 0;  // the last record that went to the collector
+};
+
+class StateFile {
+ public:
+  // Made if missing, for its owner only. Errors: FailedPrecondition if it is
+  // another kind of file; the system's.
+  static absl::StatusOr<StateFile> Open(const std::string& path);
+  StateFile(StateFile&& other) noexcept : state_(other.state_) {
+    other.state_ = nullptr;
+  }
+  StateFile& operator=(StateFile&&) = delete;
+  ~StateFile();
+
+  FlowLogState& operator*() const { return *state_; }
+  FlowLogState* operator->() const { return state_; }
+
+ private:
+  explicit StateFile(FlowLogState* state) : state_(state) {}
+  FlowLogState* state_;
+};
+
+}  // namespace rampart
+
+#endif  // RAMPART_CONTROLLER_FLOW_LOG_STATE_FILE_H_
