@@ -171,6 +171,7 @@ absl::StatusOr<std::vector<TenantDrops>> PinReader::ReadTenantDrops() const {
     previous = &key;
   }
   std::vector<TenantDrops> result;
+  result.reserve(found.size());
   for (auto& [of, drops] : found) result.push_back(drops);
   return result;
 }
