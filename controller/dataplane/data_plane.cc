@@ -50,6 +50,16 @@ absl::StatusOr<std::unique_ptr<Table>> OpenTable(const MapFds& fds, char family,
                      hash, capacity, grace_period);
 }
 
+absl::StatusOr<SlowMaps> OpenSlowMaps(const MapFds& fds) {
+  ASSIGN_OR_RETURN(auto drops,
+                   (TypedMap<uint32_t, rp_counter>(fds, "rp_slow_drops")));
+  ASSIGN_OR_RETURN(auto tenants, (TypedMap<rp_tenant_drop_key, rp_counter>(
+                                     fds, "rp_slow_tenants")));
+  ASSIGN_OR_RETURN(auto samples,
+                   (TypedMap<uint32_t, rp_drop_ring>(fds, "rp_slow_samples")));
+  return SlowMaps{std::move(drops), std::move(tenants), std::move(samples)};
+}
+
 absl::StatusOr<Maps> TypedMaps(const MapFds& fds, uint32_t capacity) {
   ASSIGN_OR_RETURN(auto config,
                    (TypedMap<uint32_t, rp_config>(fds, "rp_config")));
@@ -83,19 +93,13 @@ absl::StatusOr<Maps> TypedMaps(const MapFds& fds, uint32_t capacity) {
                    (TypedMap<rp_local_key, uint32_t>(fds, "rp_locals")));
   ASSIGN_OR_RETURN(auto devices,
                    (TypedMap<uint32_t, rp_device>(fds, "rp_devices")));
-  ASSIGN_OR_RETURN(auto slow_drops,
-                   (TypedMap<uint32_t, rp_counter>(fds, "rp_slow_drops")));
-  ASSIGN_OR_RETURN(auto slow_tenants, (TypedMap<rp_tenant_drop_key, rp_counter>(
-                                          fds, "rp_slow_tenants")));
-  ASSIGN_OR_RETURN(auto slow_samples,
-                   (TypedMap<uint32_t, rp_drop_ring>(fds, "rp_slow_samples")));
+  ASSIGN_OR_RETURN(SlowMaps slow, OpenSlowMaps(fds));
   return Maps{
-      std::move(grace_period), std::move(flows4),      std::move(flows6),
-      std::move(config),       std::move(next_hops),   std::move(peers4),
-      std::move(peers6),       std::move(grants),      std::move(addresses),
-      std::move(prefixes),     std::move(nat_open),    std::move(ip_ids),
-      std::move(locals),       std::move(devices),     std::move(slow_drops),
-      std::move(slow_tenants), std::move(slow_samples)};
+      std::move(grace_period), std::move(flows4),    std::move(flows6),
+      std::move(config),       std::move(next_hops), std::move(peers4),
+      std::move(peers6),       std::move(grants),    std::move(addresses),
+      std::move(prefixes),     std::move(nat_open),  std::move(ip_ids),
+      std::move(locals),       std::move(devices),   std::move(slow)};
 }
 
 class KernelDataPlane final : public DataPlane {

@@ -26,6 +26,13 @@
 
 namespace rampart {
 
+// What the controller dropped.
+struct SlowMaps {
+  Map<uint32_t, rp_counter> drops;              // rp_slow_drops
+  Map<rp_tenant_drop_key, rp_counter> tenants;  // rp_slow_tenants
+  Map<uint32_t, rp_drop_ring> samples;          // rp_slow_samples
+};
+
 // Every map of the data plane; names as in the kernel, in bpffs and in xdpctl.
 struct Maps {
   std::unique_ptr<GracePeriod> grace_period;   // of the flow tables
@@ -42,9 +49,7 @@ struct Maps {
   SharedArray<uint64_t> ip_ids;                // rp_ip_ids
   Map<rp_local_key, uint32_t> locals;          // rp_locals
   Map<uint32_t, rp_device> devices;            // rp_devices
-  Map<uint32_t, rp_counter> slow_drops;        // rp_slow_drops
-  Map<rp_tenant_drop_key, rp_counter> slow_tenants;  // rp_slow_tenants
-  Map<uint32_t, rp_drop_ring> slow_samples;          // rp_slow_samples
+  SlowMaps slow;
 };
 
 // What `mode: auto` chose.

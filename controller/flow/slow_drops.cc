@@ -30,14 +30,14 @@ uint64_t NameOf(std::string_view path) {
 
 absl::Status SlowDrops::Load() {
   RETURN_IF_ERROR(
-      maps_.slow_drops.ForEach([&](uint32_t reason, const rp_counter& counter) {
+      maps_.drops.ForEach([&](uint32_t reason, const rp_counter& counter) {
         if (reason < reasons_.size()) reasons_[reason].counter = counter;
       }));
-  RETURN_IF_ERROR(maps_.slow_samples.ForEach(
-      [&](uint32_t reason, const rp_drop_ring& ring) {
+  RETURN_IF_ERROR(
+      maps_.samples.ForEach([&](uint32_t reason, const rp_drop_ring& ring) {
         if (reason < reasons_.size()) reasons_[reason].ring = ring;
       }));
-  return maps_.slow_tenants.ForEach(
+  return maps_.tenants.ForEach(
       [&](const rp_tenant_drop_key& key, const rp_counter& counter) {
         tenants_[{key.tenant, key.reason}].counter = counter;
       });
@@ -79,15 +79,15 @@ absl::Status SlowDrops::Flush() {
   for (uint32_t reason = 0; reason < reasons_.size(); ++reason) {
     if (!changed_[reason]) continue;
     Reason& of = reasons_[reason];
-    RETURN_IF_ERROR(maps_.slow_drops.Put(reason, of.counter));
-    RETURN_IF_ERROR(maps_.slow_samples.Put(reason, of.ring));
+    RETURN_IF_ERROR(maps_.drops.Put(reason, of.counter));
+    RETURN_IF_ERROR(maps_.samples.Put(reason, of.ring));
     of.kept = 0;
     changed_.reset(reason);
   }
   for (auto& [key, tenant] : tenants_) {
     if (!tenant.changed) continue;
-    RETURN_IF_ERROR(maps_.slow_tenants.Put(
-        rp_tenant_drop_key{key.first, key.second}, tenant.counter));
+    RETURN_IF_ERROR(maps_.tenants.Put(rp_tenant_drop_key{key.first, key.second},
+                                      tenant.counter));
     tenant.changed = false;
   }
   return absl::OkStatus();

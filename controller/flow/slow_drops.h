@@ -23,7 +23,7 @@ namespace rampart {
 class SlowDrops {
  public:
   // Both outlive this.
-  SlowDrops(const Maps& maps, const Clock& clock)
+  SlowDrops(const SlowMaps& maps, const Clock& clock)
       : maps_(maps), clock_(clock) {}
 
   // Goes on counting where an earlier run stopped.
@@ -47,7 +47,7 @@ class SlowDrops {
   void Keep(Reason& of, const rp_punt& punt, absl::Span<const uint8_t> packet,
             const std::source_location& where) const;
 
-  const Maps& maps_;
+  const SlowMaps& maps_;
   const Clock& clock_;
   std::array<Reason, RP_OUTCOME_COUNT> reasons_ = {};
   std::bitset<RP_OUTCOME_COUNT> changed_;

@@ -311,7 +311,7 @@ TEST_P(AdmissionTest, CountersSayBytesOfTheFrame) {
   const PacketSpec spec = Udp(net.two, net.internet);
   Punt(spec);
   const auto counter =
-      plane->maps().slow_drops.Get(RP_DROP_SPOOFED).value().value();
+      plane->maps().slow.drops.Get(RP_DROP_SPOOFED).value().value();
   EXPECT_EQ(counter.bytes, BuildPacket(spec).size() + 14);
 }
 
@@ -319,7 +319,7 @@ TEST_P(AdmissionTest, ADroppedPacketIsKeptAndCountedForItsTenant) {
   const PacketSpec spec = Udp(net.two, net.internet);
   Punt(spec);
   const rp_drop_ring ring =
-      plane->maps().slow_samples.Get(RP_DROP_SPOOFED).value().value();
+      plane->maps().slow.samples.Get(RP_DROP_SPOOFED).value().value();
   ASSERT_EQ(ring.next, 1u);
   const rp_drop_sample& sample = ring.samples[0];
   EXPECT_EQ(absl::MakeConstSpan(sample.bytes, sample.captured),
@@ -329,7 +329,7 @@ TEST_P(AdmissionTest, ADroppedPacketIsKeptAndCountedForItsTenant) {
   EXPECT_GT(sample.line, 0u);
   uint64_t counted = 0;
   EXPECT_TRUE(plane->maps()
-                  .slow_tenants
+                  .slow.tenants
                   .ForEach([&](const rp_tenant_drop_key& key,
                                const rp_counter& counter) {
                     EXPECT_EQ(key.tenant, sample.tenant);

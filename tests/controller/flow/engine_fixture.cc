@@ -312,7 +312,7 @@ FlowTuple EngineTest::ReverseOf(const Engine::FlowView& flow) {
 std::map<int, uint64_t> EngineTest::AllDrops() const {
   std::map<int, uint64_t> drops;
   EXPECT_TRUE(plane->maps()
-                  .slow_drops
+                  .slow.drops
                   .ForEach([&](uint32_t reason, const rp_counter& counter) {
                     if (counter.packets) drops[reason] = counter.packets;
                   })

@@ -118,9 +118,9 @@ Maps FakeKernel::OpenMaps() const {
           .ip_ids = SharedArray<uint64_t>::Of(fds_[8].get()).value(),
           .locals = Open<rp_local_key, uint32_t>(fds_[9]),
           .devices = Open<uint32_t, rp_device>(fds_[10]),
-          .slow_drops = Open<uint32_t, rp_counter>(fds_[11]),
-          .slow_tenants = Open<rp_tenant_drop_key, rp_counter>(fds_[12]),
-          .slow_samples = Open<uint32_t, rp_drop_ring>(fds_[13])};
+          .slow = {Open<uint32_t, rp_counter>(fds_[11]),
+                   Open<rp_tenant_drop_key, rp_counter>(fds_[12]),
+                   Open<uint32_t, rp_drop_ring>(fds_[13])}};
 }
 
 absl::StatusOr<int> FakeDataPlane::ReadPunts(int budget, PuntHandler handle) {
