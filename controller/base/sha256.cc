@@ -1,90 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "controller/base/sha256.h"
 
-#include <endian.h>
-
-#include <bit>
-#include <cstring>
+#include <openssl/evp.h>
 
 #include "absl/strings/escaping.h"
+#include "controller/base/status.h"
 
 namespace rampart {
-namespace {
-
-using State = std::array<uint32_t, 8>;
-constexpr size_t kBlock = 64;
-
-// FIPS 180-4 section 4.2.2.
-constexpr uint32_t kRound[64] = {
-    0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1,
-    0x923f82a4, 0xab1c5ed5, 0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3,
-    0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174, 0xe49b69c1, 0xefbe4786,
-    0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
-    0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147,
-    0x06ca6351, 0x14292967, 0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13,
-    0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85, 0xa2bfe8a1, 0xa81a664b,
-    0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
-    0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a,
-    0x5b9cca4f, 0x682e6ff3, 0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208,
-    0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2};
-
-uint32_t Sigma(uint32_t x, int a, int b, int c) {
-  return std::rotr(x, a) ^ std::rotr(x, b) ^ std::rotr(x, c);
-}
-
-void Compress(State& state, const char* block) {
-  uint32_t w[64];
-  std::memcpy(w, block, kBlock);
-  for (int i = 0; i < 16; ++i) w[i] = be32toh(w[i]);
-  for (int i = 16; i < 64; ++i) {
-    const uint32_t s0 =
-        std::rotr(w[i - 15], 7) ^ std::rotr(w[i - 15], 18) ^ w[i - 15] >> 3;
-    const uint32_t s1 =
-        std::rotr(w[i - 2], 17) ^ std::rotr(w[i - 2], 19) ^ w[i - 2] >> 10;
-    w[i] = w[i - 16] + s0 + w[i - 7] + s1;
-  }
-  auto [a, b, c, d, e, f, g, h] = state;
-  for (int i = 0; i < 64; ++i) {
-    const uint32_t t1 =
-        h + Sigma(e, 6, 11, 25) + ((e & f) ^ (~e & g)) + kRound[i] + w[i];
-    const uint32_t t2 = Sigma(a, 2, 13, 22) + ((a & b) ^ (a & c) ^ (b & c));
-    h = g;
-    g = f;
-    f = e;
-    e = d + t1;
-    d = c;
-    c = b;
-    b = a;
-    a = t1 + t2;
-  }
-  const State add = {a, b, c, d, e, f, g, h};
-  for (size_t i = 0; i < state.size(); ++i) state[i] += add[i];
-}
-
-}  // namespace
 
 Sha256Digest Sha256(std::string_view data) {
-  State state = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
-                 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
-  const uint64_t bits = htobe64(uint64_t{data.size()} * 8);
-  for (; data.size() >= kBlock; data.remove_prefix(kBlock))
-    Compress(state, data.data());
-  char last[2 * kBlock] = {};  // section 5.1.1: a bit, zeros, the length
-  std::memcpy(last, data.data(), data.size());
-  last[data.size()] = static_cast<char>(0x80);
-  const size_t end = data.size() + 9 <= kBlock ? kBlock : 2 * kBlock;
-  std::memcpy(last + end - 8, &bits, sizeof(bits));
-  Compress(state, last);
-  if (end > kBlock) Compress(state, last + kBlock);
   Sha256Digest digest;
-  for (uint32_t& word : state) word = htobe32(word);
-  std::memcpy(digest.data(), state.data(), digest.size());
+  RP_CHECK(EVP_Digest(data.data(), data.size(), digest.data(), nullptr,
+                      EVP_sha256(), nullptr) == 1);
   return digest;
 }
 
 std::string DigestText(const Sha256Digest& digest) {
-  return absl::BytesToHexString(
-      {reinterpret_cast<const char*>(digest.data()), digest.size()});
+  return absl::BytesToHexString(absl::string_view(
+      reinterpret_cast<const char*>(digest.data()), digest.size()));
 }
 
 }  // namespace rampart

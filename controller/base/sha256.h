@@ -12,7 +12,7 @@ namespace rampart {
 
 using Sha256Digest = std::array<uint8_t, 32>;
 
-// Cost: some 5 ns a byte. Source: FIPS 180-4 section 6.2.
+// FIPS 180-4, by OpenSSL.
 Sha256Digest Sha256(std::string_view data);
 
 // 64 hexadecimal digits.
