@@ -46,19 +46,28 @@ struct rp_dropped {
 	__u32 realm;
 };
 
+/* The reasons of nobody's drops are those of all devices less all tenants': a
+ * flood from strangers shall not pay for a hash look-up.
+ */
 static __always_inline void count_tenant_drop(__u32 tenant, __u32 reason, __u32 frame_len)
 {
 	struct rp_tenant_drop_key key = { .tenant = tenant, .reason = reason };
-	struct rp_counter *counter = bpf_map_lookup_elem(&rp_tenant_drops, &key);
-	struct rp_counter first = { 1, frame_len };
 	struct rp_tally *tally = tally_of(tenant);
+	struct rp_counter *counter;
 
 	if (tally)
 		count_in(&tally->dropped, frame_len);
+	if (!tenant)
+		return;
+	counter = bpf_map_lookup_elem(&rp_tenant_drops, &key);
+	if (!counter) {
+		struct rp_counter zero = {};
+
+		bpf_map_update_elem(&rp_tenant_drops, &key, &zero, BPF_NOEXIST);
+		counter = bpf_map_lookup_elem(&rp_tenant_drops, &key);
+	}
 	if (counter)
 		count_in(counter, frame_len);
-	else
-		bpf_map_update_elem(&rp_tenant_drops, &key, &first, BPF_NOEXIST);
 }
 
 static __always_inline void keep_sample(struct xdp_md *ctx, const struct rp_dropped *dropped)

@@ -147,7 +147,7 @@ struct rp_tally {
 };
 RP_CHECK_ABI(rp_tally, 64);
 
-/* rp_tenant_drops: per-CPU; what rp_tally.dropped consists of.
+/* rp_tenant_drops: per-CPU; what rp_tally.dropped consists of, of tenants only.
  * rp_slow_tenants: the same, counted by the controller.
  */
 struct rp_tenant_drop_key {

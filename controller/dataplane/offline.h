@@ -23,8 +23,8 @@ struct TenantTally {
   rp_tally tally = {};  // summed over CPUs
 };
 
-// Dropped packets of one tenant and reason: by the data plane, and by the
-// controller.
+// Dropped packets of one tenant and reason: by the data plane (not for tenant
+// 0), and by the controller.
 struct TenantDrops {
   uint32_t tenant = 0;
   uint32_t reason = 0;
