@@ -8,19 +8,16 @@
 #include "absl/strings/str_cat.h"
 #include "controller/base/status.h"
 #include "controller/flow_log/history.h"
+#include "controller/flow_log/history_query.h"
 #include "controller/flow_log/ipfix_sink.h"
 #include "controller/flow_log/json_sink.h"
 
 namespace rampart {
 namespace {
 
-// The path of a file beside the store: state.db has state.flows.db.
-std::string Beside(std::string_view store_url, std::string_view suffix) {
+std::string HistoryPath(const EdgeConfig& config) {
   constexpr std::string_view kScheme = "sqlite://";
-  constexpr std::string_view kOwn = ".db";
-  std::string path(store_url.substr(kScheme.size()));
-  if (path.ends_with(kOwn)) path.resize(path.size() - kOwn.size());
-  return path.append(suffix);
+  return FlowHistoryPath(config.state.substr(kScheme.size()));
 }
 
 absl::Status MakeFolderOf(const std::string& file) {
@@ -51,19 +48,15 @@ Endpoint ToEndpoint(std::string_view text) {
 
 }  // namespace
 
-std::string FlowHistoryPath(std::string_view store_url) {
-  return Beside(store_url, ".flows.db");
-}
-
 absl::StatusOr<std::unique_ptr<FlowLog>> OpenFlowLog(const EdgeConfig& config,
                                                      const Clock& clock) {
   const FlowLogConfig& wanted = config.flow_log;
   if (!wanted.on) return nullptr;
-  ASSIGN_OR_RETURN(StateFile state,
-                   StateFile::Open(Beside(config.state, ".flows.state")));
+  const std::string history = HistoryPath(config);
+  ASSIGN_OR_RETURN(StateFile state, StateFile::Open(history + ".state"));
   std::vector<std::unique_ptr<FlowSink>> sinks;
   ASSIGN_OR_RETURN(sinks.emplace_back(),
-                   HistorySink::Open({.path = FlowHistoryPath(config.state),
+                   HistorySink::Open({.path = history,
                                       .keep = wanted.history_keep,
                                       .size = wanted.history_size}));
   if (!wanted.path.empty()) {

@@ -5,7 +5,6 @@
 
 #include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -21,9 +20,6 @@ namespace rampart {
 // files.
 absl::StatusOr<std::unique_ptr<FlowLog>> OpenFlowLog(const EdgeConfig& config,
                                                      const Clock& clock);
-
-// state.db has state.flows.db: the history.
-std::string FlowHistoryPath(std::string_view store_url);
 
 // Tells of sinks that fail, and that work again.
 class SinkAlarm {

@@ -58,7 +58,7 @@ class EngineImpl final : public Engine {
         flows_(d.data_plane.maps(), d.hooks, d.clock),
         next_hops_(d.underlay, d.data_plane),
         drops_(d.data_plane.maps().slow, d.clock),
-        replies_({d.data_plane, d.underlay, d.clock, next_hops_}),
+        replies_({d.data_plane, d.underlay, d.clock, next_hops_, d.hooks}),
         admission_({d.data_plane, d.hooks, d.clock, flows_, next_hops_,
                     replies_, drops_, Random64(d.random)}),
         sweep_({d.hooks, d.clock, flows_, next_hops_}) {}

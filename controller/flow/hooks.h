@@ -84,8 +84,9 @@ class FlowHooks {
   // How flows are followed on their way. Asked once, before the first flow;
   // who does not follow them is not called, and pays nothing.
   struct Following {
-    bool installed = false;  // OnFlowInstalled(), OnFlowRefused()
-    uint32_t update = 0;     // ticks between calls of OnFlowUpdate(); 0: none
+    // OnFlowInstalled(), OnFlowRefused(), OnPacketMade()
+    bool installed = false;
+    uint32_t update = 0;  // ticks between calls of OnFlowUpdate(); 0: none
   };
   virtual Following following() const { return {}; }
   // Both entries are written, so its rewrite is known.
@@ -93,6 +94,8 @@ class FlowHooks {
   // A refusal is remembered from now on.
   virtual void OnFlowRefused(const FlowState& /*flow*/, rp_outcome /*reason*/) {
   }
+  // The edge itself has sent a packet of no flow: an answer, an ICMP error.
+  virtual void OnPacketMade() {}
   // The flow lives, and has had packets since the last call.
   virtual void OnFlowUpdate(const FlowState& /*flow*/) {}
 };

@@ -62,7 +62,7 @@ void Replies::Send(const rp_punt& punt, const IpAddress& sender,
   if (!next_hop.ok() || !deps_.next_hops.Usable(*next_hop)) return;
   deps_.next_hops.MarkUsed(*next_hop);
   // Like any reply of this kind, it may get lost.
-  deps_.data_plane.Send(*next_hop, reply).IgnoreError();
+  if (deps_.data_plane.Send(*next_hop, reply).ok()) deps_.hooks.OnPacketMade();
 }
 
 }  // namespace rampart

@@ -10,6 +10,7 @@
 #include "controller/base/clock.h"
 #include "controller/compile/snapshot.h"
 #include "controller/dataplane/data_plane.h"
+#include "controller/flow/hooks.h"
 #include "controller/flow/icmp.h"
 #include "controller/flow/next_hops.h"
 #include "controller/flow/packet.h"
@@ -25,6 +26,7 @@ class Replies {
     const Underlay& underlay;
     const Clock& clock;
     NextHops& next_hops;
+    FlowHooks& hooks;
   };
   explicit Replies(const Dependencies& dependencies) : deps_(dependencies) {}
 

@@ -85,12 +85,12 @@ void FlowLog::Flush() {
   for (const auto& sink : sinks_) sink->queue().Push(chunk);
 }
 
-void FlowLog::BeginCounting(uint64_t before_packets, uint64_t before_bytes) {
+void FlowLog::BeginCounting(uint64_t before_packets) {
   state_->ended_flows = 0;
   state_->ended_packets = 0;
   state_->ended_bytes = 0;
   state_->before_packets = before_packets;
-  state_->before_bytes = before_bytes;
+  state_->made_packets = 0;
 }
 
 std::vector<SinkThread::Statistics> FlowLog::statistics() const {

@@ -42,9 +42,13 @@ class FlowLog {
   void Flush();
 
   const FlowLogState& state() const { return *state_; }
-  // The data plane is new: it has counted nothing, or what is given here
-  // before this log knew of it.
-  void BeginCounting(uint64_t before_packets, uint64_t before_bytes);
+  // Nothing is known of a run before: BeginCounting() has to be called if the
+  // data plane has had one.
+  bool is_new() const { return state_.is_new(); }
+  // Forgets what ended. before_packets: that the devices have forwarded, less
+  // what the flows that live have counted; 0 for a new data plane.
+  void BeginCounting(uint64_t before_packets);
+  void CountMade() { ++state_->made_packets; }
 
   std::vector<SinkThread::Statistics> statistics() const;
 

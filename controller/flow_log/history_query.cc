@@ -19,7 +19,6 @@
 namespace rampart {
 namespace {
 
-constexpr absl::Duration kPatience = absl::Seconds(10);
 constexpr std::string_view kOther[] = {"event", "flow",  "last", "since",
                                        "until", "after", "sql",  "limit"};
 constexpr std::string_view kEvents[] = {"START", "UPDATE", "END", "DENY",
@@ -174,23 +173,19 @@ absl::StatusOr<Json> Select(Sqlite& file, const Query& query, absl::Time now,
 absl::StatusOr<Json> RunSql(Sqlite& file, const std::string& sql,
                             size_t limit) {
   file.OnlyRead();
-  Json columns = Json::array();
   Json rows = Json::array();
   bool more = false;
   RETURN_IF_ERROR(file.QueryWhile(sql, {}, [&](const Sqlite::Row& row) {
     more = rows.size() == limit;
     if (more) return false;
-    Json cells = Json::array();
-    for (int i = 0; i < row.columns(); ++i) {
-      if (rows.empty()) columns.push_back(std::string(row.Name(i)));
-      cells.push_back(CellOf(row, i));
-    }
+    Json cells = Json::object();
+    for (int i = 0; i < row.columns(); ++i)
+      cells[std::string(row.Name(i))] = CellOf(row, i);
     rows.push_back(std::move(cells));
     return true;
   }));
   Json document = Document("flow-history");
   document["truncated"] = more;
-  document["columns"] = std::move(columns);
   document["rows"] = std::move(rows);
   return document;
 }
@@ -296,10 +291,22 @@ class Verifier {
 
 }  // namespace
 
+std::vector<std::string> HistoryColumns() {
+  return {std::begin(kFlowColumns), std::end(kFlowColumns)};
+}
+
+std::string FlowHistoryPath(std::string store_path) {
+  constexpr std::string_view kSuffix = ".db";
+  if (store_path.ends_with(kSuffix))
+    store_path.resize(store_path.size() - kSuffix.size());
+  return store_path + ".flows.db";
+}
+
 absl::StatusOr<Json> HistoryDocument(const std::string& path,
-                                     const Query& query, absl::Time now) {
+                                     const Query& query, absl::Time now,
+                                     absl::Duration patience) {
   ASSIGN_OR_RETURN(const size_t limit, LimitIn(query));
-  ASSIGN_OR_RETURN(Sqlite file, OpenHistory(path, kPatience));
+  ASSIGN_OR_RETURN(Sqlite file, OpenHistory(path, patience));
   const std::string sql(FindParameter(query, "sql"));
   return sql.empty() ? Select(file, query, now, limit)
                      : RunSql(file, sql, limit);

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -12,6 +13,12 @@
 #include "controller/api/json.h"
 
 namespace rampart {
+
+// The history beside a state store: state.db has state.flows.db.
+std::string FlowHistoryPath(std::string store_path);
+
+// Names of the columns of a record, in order.
+std::vector<std::string> HistoryColumns();
 
 // kind flow-history: records that match, oldest first; of too many the newest.
 // query: selectors (api/selectors.h), and
@@ -22,11 +29,12 @@ namespace rampart {
 //   after    sequence number: the oldest ones behind it, for reading in pages
 //   limit    1 to 100000 (1000)
 //   sql      instead of all of these but limit: one statement that reads;
-//            `columns` and `rows` are its result
-// It takes 10 s at most. Errors: InvalidArgument, DeadlineExceeded; NotFound if
-// there is no history.
+//            its result is `rows`, objects
+// patience: how long it may take. Errors: InvalidArgument, DeadlineExceeded;
+// NotFound if there is no history.
 absl::StatusOr<Json> HistoryDocument(const std::string& path,
-                                     const Query& query, absl::Time now);
+                                     const Query& query, absl::Time now,
+                                     absl::Duration patience);
 
 // What the chain says about the file.
 struct ChainReport {

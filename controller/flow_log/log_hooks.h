@@ -33,6 +33,7 @@ class LogHooks final : public FlowHooks {
   void OnFlowRefused(const FlowState& flow, rp_outcome reason) override {
     log_.Deny(flow, reason);
   }
+  void OnPacketMade() override { log_.CountMade(); }
   void OnFlowUpdate(const FlowState& flow) override { log_.Update(flow); }
 
  private:

@@ -133,25 +133,4 @@ void AppendJson(const FlowRow& row, std::string& out) {
   out += "}\n";
 }
 
-void AppendCsvHeader(std::string& out) {
-  for (const std::string_view name : kFlowColumns)
-    absl::StrAppend(&out, name == kFlowColumns[0] ? "" : ",", Abseil(name));
-  out += "\r\n";
-}
-
-void AppendCsv(const FlowRow& row, std::string& out) {
-  for (size_t column = 0; column < row.size(); ++column) {
-    if (column != 0) out += ',';
-    if (const auto* number = std::get_if<int64_t>(&row[column])) {
-      absl::StrAppend(&out, *number);
-    } else if (const auto* text = std::get_if<std::string>(&row[column])) {
-      const bool quoted = text->find_first_of(",\"\r\n") != std::string::npos;
-      if (quoted) out += '"';
-      for (const char c : *text) out.append(c == '"' ? 2 : 1, c);
-      if (quoted) out += '"';
-    }
-  }
-  out += "\r\n";
-}
-
 }  // namespace rampart

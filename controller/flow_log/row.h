@@ -77,9 +77,6 @@ std::string FlowTimeText(absl::Time time);
 // {"seq":1,"time":...}: a gap without the columns of a flow, and the other way
 // round. Other columns that are empty are null.
 void AppendJson(const FlowRow& row, std::string& out);
-// RFC 4180: with a line that names the columns, if `header`.
-void AppendCsvHeader(std::string& out);
-void AppendCsv(const FlowRow& row, std::string& out);
 
 }  // namespace rampart
 

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include "absl/status/statusor.h"
 
@@ -22,8 +23,8 @@ struct FlowLogState {
   // What the devices had forwarded when the log began, less what the flows
   // that lived then had counted.
   uint64_t before_packets = 0;
-  uint64_t before_bytes = 0;
-  uint64_t exported = 0;  // the last record that went to the collector
+  uint64_t made_packets = 0;  // by the edge itself since then
+  uint64_t exported = 0;      // the last record that went to the collector
 };
 
 class StateFile {
@@ -31,18 +32,21 @@ class StateFile {
   // Made if missing, for its owner only. Errors: FailedPrecondition if it is
   // another kind of file; the system's.
   static absl::StatusOr<StateFile> Open(const std::string& path);
-  StateFile(StateFile&& other) noexcept : state_(other.state_) {
-    other.state_ = nullptr;
-  }
+  StateFile(StateFile&& other) noexcept
+      : state_(std::exchange(other.state_, nullptr)), is_new_(other.is_new_) {}
   StateFile& operator=(StateFile&&) = delete;
   ~StateFile();
 
   FlowLogState& operator*() const { return *state_; }
+  // Nothing is known of a run before.
+  bool is_new() const { return is_new_; }
   FlowLogState* operator->() const { return state_; }
 
  private:
-  explicit StateFile(FlowLogState* state) : state_(state) {}
+  explicit StateFile(FlowLogState* state)
+      : state_(state), is_new_(state->magic == 0) {}
   FlowLogState* state_;
+  bool is_new_;
 };
 
 }  // namespace rampart

@@ -160,7 +160,7 @@ TEST_F(FlowLogTest, AfterAGapRecordsGoOn) {
   log_->Start(LogFlow(7));
   log_.reset();
   const absl::MutexLock lock(&memory->mutex);
-  EXPECT_THAT(memory->gaps, SizeIs(1));
+  EXPECT_FALSE(memory->gaps.empty());
   EXPECT_EQ(memory->last, 10'001u);
   EXPECT_TRUE(memory->in_order);
 }
@@ -202,7 +202,7 @@ TEST_F(FlowLogTest, TheLogsTotalsAreTheSumOfItsRecords) {
   EXPECT_EQ(log_->state().ended_bytes, bytes);
   OpenWith(std::make_unique<MemorySink>(memory));
   EXPECT_EQ(log_->state().ended_packets, packets) << "another run";
-  log_->BeginCounting(5, 6);
+  log_->BeginCounting(5);
   EXPECT_EQ(log_->state().ended_packets, 0u);
   EXPECT_EQ(log_->state().before_packets, 5u);
 }

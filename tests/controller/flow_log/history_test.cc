@@ -16,6 +16,8 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
 
+constexpr absl::Duration kPatience = absl::Seconds(10);
+
 class HistoryTest : public FlowLogTest {
  protected:
   HistoryTest() : path_(Path("state.flows.db")) {}
@@ -34,18 +36,19 @@ class HistoryTest : public FlowLogTest {
     }
     log_.reset();
   }
+  absl::StatusOr<Json> Ask(const Query& query) {
+    return HistoryDocument(path_, query, clock_.now, kPatience);
+  }
   // Sequence numbers of the records that the parameters choose.
   std::vector<int> Numbers(const Query& query) {
-    const auto document = HistoryDocument(path_, query, clock_.now);
+    const auto document = Ask(query);
     EXPECT_TRUE(document.ok()) << document.status();
     std::vector<int> numbers;
     for (const Json& row : (*document)["records"])
       numbers.push_back(row["seq"]);
     return numbers;
   }
-  absl::Status Fails(const Query& query) {
-    return HistoryDocument(path_, query, clock_.now).status();
-  }
+  absl::Status Fails(const Query& query) { return Ask(query).status(); }
   // As somebody who can write the file may.
   void Tamper(const std::string& sql) {
     sqlite3* database = nullptr;
@@ -94,21 +97,18 @@ TEST_F(HistoryTest, TimesChooseRecords) {
 
 TEST_F(HistoryTest, AFlowIsFoundByItsId) {
   Log(1, 3);
-  const auto document =
-      HistoryDocument(path_, {{"after", "2"}, {"limit", "1"}}, clock_.now);
+  const auto document = Ask({{"after", "2"}, {"limit", "1"}});
   const std::string id = (*document)["records"][0]["flow"];
   EXPECT_THAT(Numbers({{"flow", id}}), ElementsAre(3, 4));
 }
 
 TEST_F(HistoryTest, StatementsReadAndDoNothingElse) {
   Log(1, 3);
-  const auto document = HistoryDocument(
-      path_,
-      {{"sql", "SELECT event, sum(packets) AS p FROM records GROUP BY event"}},
-      clock_.now);
+  const auto document = Ask(
+      {{"sql", "SELECT event, sum(packets) AS p FROM records GROUP BY event"}});
   ASSERT_TRUE(document.ok()) << document.status();
-  EXPECT_EQ((*document)["columns"].dump(), R"(["event","p"])");
-  EXPECT_EQ((*document)["rows"].dump(), R"([["END",6],["START",0]])");
+  EXPECT_EQ((*document)["rows"].dump(),
+            R"([{"event":"END","p":6},{"event":"START","p":0}])");
   for (const char* sql :
        {"DELETE FROM records", "PRAGMA query_only=OFF",
         "ATTACH DATABASE '/tmp/x' AS x", "SELECT load_extension('x')",
@@ -133,13 +133,13 @@ TEST_F(HistoryTest, MistakesAreToldInALine) {
   EXPECT_THAT(Fails({{"since", "x"}}).message(), HasSubstr("2026-"));
   EXPECT_THAT(Fails({{"event", "x"}}).message(), HasSubstr("START"));
   EXPECT_THAT(Fails({{"colour", "red"}}).message(), HasSubstr("colour"));
-  EXPECT_TRUE(
-      absl::IsNotFound(HistoryDocument(Path("none"), {}, clock_.now).status()));
+  EXPECT_TRUE(absl::IsNotFound(
+      HistoryDocument(Path("none"), {}, clock_.now, kPatience).status()));
   std::ofstream(Path("text")) << "no database, but long enough for a header "
                                  "of one hundred bytes, which SQLite reads "
                                  "before anything else";
   EXPECT_TRUE(absl::IsFailedPrecondition(
-      HistoryDocument(Path("text"), {}, clock_.now).status()));
+      HistoryDocument(Path("text"), {}, clock_.now, kPatience).status()));
 }
 
 TEST_F(HistoryTest, AnEditedRecordIsNamed) {
@@ -155,8 +155,7 @@ TEST_F(HistoryTest, AnEditedRecordIsNamed) {
 
 TEST_F(HistoryTest, ARecordEditedWithItsHashIsFoundByItsBatch) {
   Log(1, 5);
-  const auto row = HistoryDocument(
-      path_, {{"sql", "SELECT hash FROM records WHERE seq = 4"}}, clock_.now);
+  const auto row = Ask({{"sql", "SELECT hash FROM records WHERE seq = 4"}});
   Tamper("UPDATE records SET hash = '0123456789abcdef' WHERE seq = 4");
   EXPECT_THAT(Findings(), ElementsAre(HasSubstr("record 4")));
   // One who knows how it is computed.
