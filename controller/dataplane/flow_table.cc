@@ -53,6 +53,22 @@ K LoadKey(const V& entry) {
   return key;
 }
 
+// Bits of the bucket's slots that have this tag: eight at a time, without
+// branches.
+uint32_t SlotsWith(const rp_bucket& bucket, uint8_t tag) {
+  constexpr uint64_t kOnes = 0x0101010101010101;
+  constexpr uint64_t kLow = 0x7f * kOnes;
+  constexpr uint64_t kGather = 0x0102040810204080;  // bit 8 n to bit 56 + n
+  uint32_t slots = 0;
+  for (uint32_t i = 0; i < RP_BUCKET_TAGS / 8; ++i) {
+    const uint64_t differs =
+        __atomic_load_n(&bucket.tags[i], __ATOMIC_RELAXED) ^ tag * kOnes;
+    const uint64_t same = ~(((differs & kLow) + kLow) | differs | kLow);
+    slots |= static_cast<uint32_t>((same >> 7) * kGather >> 56) << 8 * i;
+  }
+  return slots;
+}
+
 // The lowest slot of a bucket that is not taken.
 std::optional<uint32_t> SlotIn(uint32_t bucket, uint32_t taken) {
   const int free = std::countr_one(taken);
@@ -156,9 +172,10 @@ K FlowTable<K, V>::KeyAt(uint32_t slot) const {
 template <typename K, typename V>
 std::optional<uint32_t> FlowTable<K, V>::Probe(const K& key, uint32_t bucket,
                                                uint8_t tag) const {
-  for (uint32_t i = 0; i < RP_BUCKET_TAGS; ++i) {
-    const uint32_t slot = bucket * RP_BUCKET_TAGS + i;
-    if (TagOf(slot) != tag) continue;
+  for (uint32_t slots = SlotsWith(*tags_.at(bucket), tag); slots != 0;
+       slots &= slots - 1) {
+    const uint32_t slot = bucket * RP_BUCKET_TAGS +
+                          static_cast<uint32_t>(std::countr_zero(slots));
     const K found = KeyAt(slot);
     if (std::memcmp(&found, &key, sizeof(key)) == 0) return slot;
   }
@@ -186,10 +203,11 @@ std::optional<V> FlowTable<K, V>::Get(const K& key) const {
 // Bits of the slots that cannot be had.
 template <typename K, typename V>
 uint32_t FlowTable<K, V>::Taken(uint32_t bucket) const {
-  uint32_t taken = resting_in_[bucket];
-  for (uint32_t i = 0; i < RP_BUCKET_TAGS; ++i)
-    taken |= uint32_t{TagOf(bucket * RP_BUCKET_TAGS + i) != 0} << i;
-  return taken;
+  constexpr uint32_t kAll = (1u << RP_BUCKET_TAGS) - 1;
+  const uint32_t taken = kAll & ~SlotsWith(*tags_.at(bucket), 0);
+  // A cache miss that is not needed while nothing rests.
+  if (removed_.empty() && resting_.empty()) return taken;
+  return taken | resting_in_[bucket];
 }
 
 template <typename K, typename V>
