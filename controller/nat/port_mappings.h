@@ -30,8 +30,8 @@ struct PortMapping {
 };
 
 // A table for each subscriber grows in small steps; one for all would stop the
-// controller for tens of milliseconds when it grows. Pointers are valid until
-// the next Make().
+// controller while every mapping is moved. Pointers are valid until the next
+// Make().
 class PortMappings {
  public:
   PortMapping* Find(const PortKey& key) {
