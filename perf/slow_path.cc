@@ -39,6 +39,7 @@ constexpr int kFlows = 65536;  // of one measurement
 constexpr int kHosts = 1024;   // that they come from
 constexpr size_t kBatch = 64;  // punts handed out at once
 constexpr char kEdge[] = "perf-slow-path";
+constexpr uint16_t kService = 53;  // the port that all flows are for
 
 double CpuSeconds() {
   timespec now;
@@ -69,7 +70,8 @@ std::vector<Bytes> FirstPackets(Family family, int flows) {
     packets.push_back(
         BuildPacket({.source = Host(family, i % kHosts),
                      .destination = Net(family).internet,
-                     .sport = static_cast<uint16_t>(2000 + i / kHosts)}));
+                     .sport = static_cast<uint16_t>(2000 + i / kHosts),
+                     .dport = kService}));
   }
   return packets;
 }
@@ -92,7 +94,7 @@ Resources WithRules(int rules) {
     rule.name = "an-ordinary-name-of-rule-" + std::to_string(i);
     rule.action = i == rules ? PolicyAction::kAllow : PolicyAction::kDeny;
     rule.match.protocol = IPPROTO_UDP;
-    const auto port = static_cast<uint16_t>(i == rules ? 53 : 1000 + i);
+    const auto port = static_cast<uint16_t>(i == rules ? kService : 1000 + i);
     rule.match.destination_ports = {{port, port}};
     resources.tenants[0].policies.push_back(rule);
   }
@@ -339,7 +341,8 @@ void AskPolicy(benchmark::State& state) {
   PolicyHooks hooks;
   for (auto _ : state) {
     benchmark::DoNotOptimize(hooks.OnFlowStart(
-        {.tuple = {kVnet, {net.fra, 1234}, {net.internet, 53}, IPPROTO_UDP},
+        {.tuple =
+             {kVnet, {net.fra, 1234}, {net.internet, kService}, IPPROTO_UDP},
          .vnet = snapshot.FindVnet(kVnet),
          .on_ramp = snapshot.FindTunnel(kFra),
          .route = *snapshot.FindRoute(kVnet, net.internet)}));
@@ -356,7 +359,7 @@ void TakePort(benchmark::State& state) {
                         .subscriber = {kVnet, Host(family, i % kHosts)},
                         .protocol = IPPROTO_UDP,
                         .inside_port = static_cast<uint16_t>(i / kHosts),
-                        .remote = {Net(family).internet, 53}});
+                        .remote = {Net(family).internet, kService}});
   }
   std::vector<Endpoint> outsides(kFlows);
   for (auto _ : state) {
