@@ -14,6 +14,7 @@
 #include "controller/dataplane/data_plane.h"
 #include "controller/dataplane/offline.h"
 #include "controller/flow/engine.h"
+#include "controller/metrics/ledger.h"
 #include "controller/nat/block_log.h"
 #include "controller/store/store.h"
 
@@ -30,6 +31,7 @@ class Backend {
   virtual const MapReader& maps() const = 0;
   // Null: this edge keeps none.
   virtual BlockLog* block_log() const = 0;
+  virtual const Ledger* ledger() const = 0;
   virtual const Clock& clock() const = 0;
   virtual absl::Time started() const = 0;
   virtual bool adopted() const = 0;  // the data plane of an earlier run

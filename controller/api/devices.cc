@@ -29,6 +29,15 @@ const Tunnel* TunnelOn(const Snapshot& snapshot, std::string_view device,
   return nullptr;
 }
 
+void AddLedger(const std::vector<DeviceLedger>& books, uint32_t slot,
+               Json& row) {
+  for (const DeviceLedger& book : books) {
+    if (book.slot != slot) continue;
+    row["rx"] = book.rx;
+    row["gap"] = book.gap;
+  }
+}
+
 void AddCounters(const std::vector<DeviceCounters>& counters, uint32_t slot,
                  Json& row) {
   const auto it =
@@ -76,6 +85,10 @@ Json DeviceRow(const Snapshot& snapshot, const DeviceConfig& config,
 
 absl::StatusOr<Json> DeviceRows(const Backend& backend) {
   ASSIGN_OR_RETURN(const auto counters, backend.maps().ReadCounters());
+  std::vector<DeviceLedger> books;
+  if (const Ledger* ledger = backend.ledger()) {
+    ASSIGN_OR_RETURN(books, ledger->Devices());
+  }
   const std::vector<AttachedDevice> attached = backend.devices();
   const std::shared_ptr<const Snapshot> snapshot = backend.snapshot();
   Json rows = Json::array();
@@ -85,7 +98,10 @@ absl::StatusOr<Json> DeviceRows(const Backend& backend) {
         [&](const AttachedDevice& d) { return d.name == config.name; });
     const bool found = it != attached.end();
     Json row = DeviceRow(*snapshot, config, found ? &*it : nullptr);
-    if (found) AddCounters(counters, it->slot, row);
+    if (found) {
+      AddCounters(counters, it->slot, row);
+      AddLedger(books, it->slot, row);
+    }
     rows.push_back(std::move(row));
   }
   return rows;

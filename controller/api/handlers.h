@@ -15,6 +15,8 @@ ApiHandler MakeApi(Backend& backend);
 
 absl::StatusOr<Json> GetStatus(const Backend& backend);
 absl::StatusOr<Json> GetDevices(const Backend& backend);
+// Of devices, tenants, maps: what `top` makes rates of.
+absl::StatusOr<Json> GetCounters(const Backend& backend);
 
 absl::StatusOr<Json> GetTenants(const Backend& backend);
 absl::StatusOr<Json> GetVnets(const Backend& backend);

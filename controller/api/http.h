@@ -28,8 +28,9 @@ struct ApiRequest {
 
 struct ApiResponse {
   int status = 200;
-  std::string body;   // JSON
+  std::string body;
   std::string allow;  // of a 405: the methods there are
+  std::string content_type = "application/json";
 };
 
 using ApiHandler = std::function<ApiResponse(const ApiRequest&)>;

@@ -44,6 +44,18 @@ absl::Status ForEachRow(const MapReader& maps, const MapType& type,
                       });
 }
 
+absl::StatusOr<uint64_t> CountEntries(const MapReader& maps,
+                                      const MapType& type, uint32_t now) {
+  uint64_t entries = 0;
+  RETURN_IF_ERROR(maps.ForEach(type.name, type.key_size, type.value_size,
+                               [&](const void* key, const void* value) {
+                                 entries +=
+                                     !type.array || type.row(key, value, now);
+                                 return true;
+                               }));
+  return entries;
+}
+
 absl::StatusOr<std::vector<Json>> OutcomeRows(const MapReader& maps) {
   std::vector<Json> rows;
   ASSIGN_OR_RETURN(const auto devices, maps.ReadCounters());
@@ -117,17 +129,34 @@ uint64_t AddDrops(std::string_view device,
 
 }  // namespace
 
+absl::StatusOr<Json> MapPressureDocument(const MapReader& maps, uint32_t now) {
+  // Those whose number of entries depends on traffic or configuration.
+  constexpr std::string_view kMaps[] = {
+      "rp_flows4", "rp_flows6", "rp_next_hops", "rp_nat_open", "rp_addresses",
+      "rp_grants", "rp_locals", "rp_peers4",    "rp_peers6",   "rp_prefixes"};
+  Json rows = Json::array();
+  for (const std::string_view name : kMaps) {
+    const MapType* type = FindType(name);
+    RP_CHECK(type != nullptr);
+    ASSIGN_OR_RETURN(const uint64_t entries, CountEntries(maps, *type, now));
+    ASSIGN_OR_RETURN(const uint32_t capacity, maps.MaxEntries(name));
+    const absl::StatusOr<uint64_t> memory = maps.Memory(name);
+    rows.push_back({{"name", name},
+                    {"entries", entries},
+                    {"capacity", capacity},
+                    {"refused", nullptr},
+                    {"memory", memory.ok() ? Json(*memory) : Json(nullptr)}});
+  }
+  Json document = Document("counters");
+  document["maps"] = std::move(rows);
+  return document;
+}
+
 absl::StatusOr<Json> MapListDocument(const MapReader& maps, uint32_t now) {
   Json rows = Json::array();
   for (const MapType& type : MapTypes()) {
     ASSIGN_OR_RETURN(const uint32_t capacity, maps.MaxEntries(type.name));
-    uint64_t entries = 0;
-    RETURN_IF_ERROR(maps.ForEach(type.name, type.key_size, type.value_size,
-                                 [&](const void* key, const void* value) {
-                                   entries +=
-                                       !type.array || type.row(key, value, now);
-                                   return true;
-                                 }));
+    ASSIGN_OR_RETURN(const uint64_t entries, CountEntries(maps, type, now));
     rows.push_back({{"name", type.name},
                     {"key", type.key},
                     {"value", type.value},

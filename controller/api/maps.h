@@ -18,6 +18,10 @@ namespace rampart {
 // Every map: name, types of key and value, entries in use, capacity.
 absl::StatusOr<Json> MapListDocument(const MapReader& maps, uint32_t now);
 
+// The part of GET /v1/counters that is about maps, for when there is no
+// controller: entries are counted, and nobody knows what was refused.
+absl::StatusOr<Json> MapPressureDocument(const MapReader& maps, uint32_t now);
+
 // The entries of one map, at most `limit`; "truncated" tells if there are
 // more. now: tick, for idle times. Errors: NotFound that lists the maps.
 absl::StatusOr<Json> MapDumpDocument(const MapReader& maps,

@@ -23,6 +23,7 @@ absl::StatusOr<Json> Plain(const Backend& backend, const Query&) {
 constexpr ApiRoute kRoutes[] = {
     {"/v1/status", &Plain<GetStatus>},
     {"/v1/devices", &Plain<GetDevices>},
+    {"/v1/counters", &Plain<GetCounters>},
     {"/v1/tenants", &Plain<GetTenants>},
     {"/v1/vnets", &Plain<GetVnets>},
     {"/v1/tunnels", &Plain<GetTunnels>},

@@ -3,6 +3,7 @@
 // they or a handler throw all the same ends the connection, not the process.
 #include "controller/api/server.h"
 
+#include <netdb.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -10,9 +11,10 @@
 
 #include <algorithm>
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/basic_stream.hpp>
@@ -20,6 +22,7 @@
 #include <boost/beast/http.hpp>
 #include <chrono>
 #include <exception>
+#include <memory>
 #include <optional>
 #include <unordered_set>
 
@@ -34,7 +37,7 @@ namespace {
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = boost::beast::http;
-using Protocol = asio::local::stream_protocol;
+using Protocol = asio::generic::stream_protocol;
 using Stream = beast::basic_stream<Protocol>;
 using Request = http::request_parser<http::string_body>;
 using Response = http::response<http::string_body>;
@@ -52,7 +55,7 @@ uid_t PeerUid(int fd) {
 
 Response ToHttp(ApiResponse response, bool keep_alive) {
   Response out(static_cast<http::status>(response.status), 11);
-  out.set(http::field::content_type, "application/json");
+  out.set(http::field::content_type, response.content_type);
   if (!response.allow.empty()) out.set(http::field::allow, response.allow);
   out.keep_alive(keep_alive);
   out.body() = std::move(response.body);
@@ -106,6 +109,35 @@ absl::StatusOr<UniqueFd> ListenOn(const std::string& path) {
   return fd;
 }
 
+absl::StatusOr<UniqueFd> ListenOnTcp(const std::string& address, int& family) {
+  const auto failed = [&](const char* why) {
+    return absl::UnavailableError(
+        absl::StrCat("listen on ", address, ": ", why));
+  };
+  const size_t colon = address.rfind(':');
+  if (colon == std::string::npos) return failed("no port");
+  std::string host = address.substr(0, colon);
+  if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
+  addrinfo hints = {};
+  hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE;
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  if (const int error = getaddrinfo(
+          host.c_str(), address.substr(colon + 1).c_str(), &hints, &found))
+    return failed(gai_strerror(error));
+  const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner(found,
+                                                             freeaddrinfo);
+  family = found->ai_family;
+  UniqueFd fd(socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const int on = 1;
+  if (!fd.valid() ||
+      setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
+      bind(fd.get(), found->ai_addr, found->ai_addrlen) != 0 ||
+      listen(fd.get(), SOMAXCONN) != 0)
+    return failed(strerror(errno));
+  return fd;
+}
+
 }  // namespace
 
 struct ApiServer::Impl : std::enable_shared_from_this<Impl> {
@@ -119,7 +151,7 @@ struct ApiServer::Impl : std::enable_shared_from_this<Impl> {
   asio::io_context& io;
   const Options options;
   const ApiHandler handler;
-  Protocol::acceptor acceptor;
+  asio::basic_socket_acceptor<Protocol> acceptor;
   asio::steady_timer room;  // cancelled when a connection ends
   std::unordered_set<Stream*> streams;
   bool stopped = false;
@@ -151,7 +183,7 @@ void ApiServer::Impl::Stop() {
   acceptor.close(ignored);
   room.cancel();
   for (Stream* stream : streams) stream->cancel();
-  unlink(options.socket.c_str());
+  if (!options.socket.empty()) unlink(options.socket.c_str());
 }
 
 // Accepts while there is room. When it cannot (no descriptors left, say), waits
@@ -210,6 +242,11 @@ asio::awaitable<bool> ApiServer::Impl::ServeRequest(Stream& stream,
     co_return false;
   if (error) co_return co_await Reply(stream, BadRequest(error), false);
 
+  if (request.get().method() != http::verb::get && options.socket.empty()) {
+    ApiResponse response = ErrorResponse(405, "unimplemented", "use GET");
+    response.allow = "GET";
+    co_return co_await Reply(stream, std::move(response), false);
+  }
   // Before the body is read: a reader cannot make the server hold 16 MiB.
   if (request.get().method() != http::verb::get && !MayWrite(uid)) {
     co_return co_await Reply(
@@ -267,15 +304,31 @@ ApiResponse ApiServer::Impl::Handle(http::request<http::string_body> request,
 absl::StatusOr<std::unique_ptr<ApiServer>> ApiServer::Listen(
     asio::io_context& io, Options options, ApiHandler handler) {
   ASSIGN_OR_RETURN(UniqueFd fd, ListenOn(options.socket));
-  auto impl =
-      std::make_shared<Impl>(io, std::move(options), std::move(handler));
+  return Start(
+      std::make_shared<Impl>(io, std::move(options), std::move(handler)),
+      AF_UNIX, std::move(fd));
+}
+
+absl::StatusOr<std::unique_ptr<ApiServer>> ApiServer::ListenTcp(
+    asio::io_context& io, const std::string& address, Options options,
+    ApiHandler handler) {
+  int family;
+  ASSIGN_OR_RETURN(UniqueFd fd, ListenOnTcp(address, family));
+  options.socket.clear();
+  return Start(
+      std::make_shared<Impl>(io, std::move(options), std::move(handler)),
+      family, std::move(fd));
+}
+
+absl::StatusOr<std::unique_ptr<ApiServer>> ApiServer::Start(
+    std::shared_ptr<Impl> impl, int family, UniqueFd fd) {
   beast::error_code error;
-  impl->acceptor.assign(Protocol(), fd.get(), error);
+  impl->acceptor.assign(Protocol(family, 0), fd.get(), error);
   if (error)
-    return absl::UnavailableError(absl::StrCat(
-        "API socket ", impl->options.socket, ": ", error.message()));
+    return absl::UnavailableError(
+        absl::StrCat("API: cannot accept: ", error.message()));
   fd.release();
-  asio::co_spawn(io, impl->Accept(), [](std::exception_ptr) {});
+  asio::co_spawn(impl->io, impl->Accept(), [](std::exception_ptr) {});
   return std::unique_ptr<ApiServer>(new ApiServer(std::move(impl)));
 }
 

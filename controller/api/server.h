@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// HTTP/1.1 on a Unix socket. server.cc is the one file that knows Beast.
+// HTTP/1.1 on a Unix or TCP socket. server.cc is the one file that knows Beast.
 #ifndef RAMPART_CONTROLLER_API_SERVER_H_
 #define RAMPART_CONTROLLER_API_SERVER_H_
 
@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "controller/api/http.h"
+#include "controller/base/unique_fd.h"
 
 namespace boost::asio {
 class io_context;
@@ -25,8 +26,8 @@ namespace rampart {
 class ApiServer {
  public:
   struct Options {
-    std::string socket;                // its folder exists
-    std::vector<uid_t> writers = {0};  // others get 403
+    std::string socket;                // its folder exists; not of ListenTcp()
+    std::vector<uid_t> writers = {0};  // others get 403; not of ListenTcp()
     size_t body_limit = 16 << 20;      // bytes
     size_t header_limit = 16 << 10;    // bytes
     // For one request to arrive and one response to leave.
@@ -39,11 +40,20 @@ class ApiServer {
   static absl::StatusOr<std::unique_ptr<ApiServer>> Listen(
       boost::asio::io_context& io, Options options, ApiHandler handler);
 
+  // The same on a TCP socket, for everybody who can reach it and for reading
+  // only: any method but GET gets 405. address: "192.0.2.1:9464" or
+  // "[2001:db8::1]:9464". Errors: Unavailable, with the address.
+  static absl::StatusOr<std::unique_ptr<ApiServer>> ListenTcp(
+      boost::asio::io_context& io, const std::string& address, Options options,
+      ApiHandler handler);
+
   // Closes every connection and removes the socket file.
   ~ApiServer();
 
  private:
   struct Impl;
+  static absl::StatusOr<std::unique_ptr<ApiServer>> Start(
+      std::shared_ptr<Impl> impl, int family, UniqueFd fd);
   explicit ApiServer(std::shared_ptr<Impl> impl);
   std::shared_ptr<Impl> impl_;  // shared with the coroutines, which may only
                                 // end when `io` runs again

@@ -31,6 +31,28 @@ uint64_t CountNatSessions(const Engine& engine) {
   return sessions;
 }
 
+// received: punts that the controller has taken in this run.
+absl::Status AddBooks(const Ledger& ledger, uint64_t received, Json& document) {
+  ASSIGN_OR_RETURN(const PuntLedger punts, ledger.Punts());
+  Json& row = document["punts"];
+  row["sent"] = punts.punted;
+  row["lost"] = punts.lost;
+  row["in_rings"] = static_cast<int64_t>(punts.punted - punts.lost - received);
+  ASSIGN_OR_RETURN(const auto devices, ledger.Devices());
+  Json losses = Json::array();
+  for (const KernelLoss& loss : KernelLosses())
+    for (const DeviceLedger& device : devices)
+      if (device.losses[loss.value] != 0)
+        losses.push_back({{"id", loss.id},
+                          {"reason", loss.symbol},
+                          {"device", device.name},
+                          {"packets", device.losses[loss.value]},
+                          {"help", loss.help}});
+  document["losses"] = std::move(losses);
+  document["losses_unavailable"] = ledger.why_not();
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<Json> GetStatus(const Backend& backend) {
@@ -58,7 +80,13 @@ absl::StatusOr<Json> GetStatus(const Backend& backend) {
                        {"adopted", statistics.flows_adopted}};
   document["nat"] = {{"sessions", CountNatSessions(backend.engine())}};
   document["punts"] = {{"total", statistics.punts},
-                       {"pending", statistics.pending_packets}};
+                       {"pending", statistics.pending_packets},
+                       {"injected", statistics.punts_injected},
+                       {"dropped", statistics.punts_dropped},
+                       {"answered", statistics.punts_answered},
+                       {"waiting", statistics.punts_waiting}};
+  if (const Ledger* ledger = backend.ledger())
+    RETURN_IF_ERROR(AddBooks(*ledger, statistics.punts, document));
   document["drops"] = {{"packets", drops}};
   document["degraded"] = Degradations(devices, backend);
   document["devices"] = std::move(devices);

@@ -30,6 +30,11 @@ absl::StatusOr<Edge::Parts> Edge::OpenParts(const EdgeConfig& config,
                                     .bpffs = bpffs,
                                     .flow_capacity = config.flow_capacity,
                                     .store_id = parts.store->store_id()}));
+  ASSIGN_OR_RETURN(parts.ledger,
+                   Ledger::Open(bpffs, config.edge, *parts.data_plane));
+  if (!parts.ledger->why_not().empty())
+    spdlog::warn("losses behind verdicts are not counted: {}",
+                 parts.ledger->why_not());
   ASSIGN_OR_RETURN(parts.maps, OpenPinnedMaps(bpffs, config.edge));
   ASSIGN_OR_RETURN(parts.underlay, OpenUnderlay());
   ASSIGN_OR_RETURN(parts.flow_log, OpenFlowLog(config, *parts.clock));
@@ -72,6 +77,7 @@ absl::Status Edge::Start() {
            [this](uint32_t) {
              if (!snapshot_) return;
              devices_.Follow(WantedDevices(config_, snapshot_->resources()));
+             KeepBooks();
              parts_.engine->OnUnderlayChange();
            },
        .on_address = [this](uint32_t) { parts_.engine->OnUnderlayChange(); },
@@ -95,12 +101,19 @@ absl::Status Edge::PutInForce(StoredResources stored, bool strict) {
   const std::vector<WantedDevice> wanted =
       WantedDevices(config_, stored.resources);
   RETURN_IF_ERROR(devices_.Attach(wanted, strict));
+  KeepBooks();
   auto snapshot = std::make_shared<const Snapshot>(
       config_, std::move(stored.resources), stored.epoch);
   if (parts_.flow_log != nullptr) parts_.flow_log->Use(*snapshot);
   RETURN_IF_ERROR(parts_.engine->Apply(snapshot));
   snapshot_ = std::move(snapshot);
   return devices_.DetachOthers(wanted);
+}
+
+void Edge::KeepBooks() {
+  if (parts_.ledger == nullptr) return;
+  const absl::Status status = parts_.ledger->Follow();
+  if (!status.ok()) spdlog::error("ledger: {}", std::string(status.message()));
 }
 
 absl::StatusOr<uint32_t> Edge::Apply(Resources resources) {

@@ -25,6 +25,7 @@ class Edge final : public Backend {
     std::unique_ptr<StateStore> store;
     std::unique_ptr<BlockLog> block_log;
     std::unique_ptr<DataPlane> data_plane;
+    std::unique_ptr<Ledger> ledger;
     std::unique_ptr<MapReader> maps;
     std::unique_ptr<Underlay> underlay;
     std::unique_ptr<FlowLog> flow_log;  // null: none is written
@@ -56,6 +57,7 @@ class Edge final : public Backend {
   }
   const MapReader& maps() const override { return *parts_.maps; }
   BlockLog* block_log() const override { return parts_.block_log.get(); }
+  const Ledger* ledger() const override { return parts_.ledger.get(); }
   const Clock& clock() const override { return *parts_.clock; }
   absl::Time started() const override { return started_; }
   bool adopted() const override { return parts_.data_plane->adopted(); }
@@ -72,6 +74,8 @@ class Edge final : public Backend {
  private:
   absl::StatusOr<StoredResources> LoadStored();
   absl::Status PutInForce(StoredResources stored, bool strict);
+  // After devices were attached.
+  void KeepBooks();
 
   const EdgeConfig config_;
   Parts parts_;

@@ -19,6 +19,7 @@
 #include "controller/base/status.h"
 #include "controller/daemon/flow_log_parts.h"
 #include "controller/daemon/nat_alarm.h"
+#include "controller/metrics/metrics.h"
 
 namespace rampart {
 namespace {
@@ -28,6 +29,12 @@ using boost::system::error_code;
 
 // Punts handled before other work gets its turn: about a millisecond.
 constexpr int kPuntBudget = 256;
+
+// Whoever reaches the port of the metrics can have no more than this.
+const ApiServer::Options kMetrics = {.body_limit = 1,
+                                     .header_limit = 8 << 10,
+                                     .timeout = absl::Seconds(5),
+                                     .connections = 8};
 
 // How long the NAT log keeps blocks that were released.
 constexpr absl::Duration kLogKept = absl::Hours(400 * 24);
@@ -70,7 +77,7 @@ class Loop {
     log_.release();
   }
 
-  absl::Status Run(const std::string& socket);
+  absl::Status Run(const std::string& socket, const std::string& metrics);
 
  private:
   void WaitForPunts();
@@ -96,11 +103,17 @@ class Loop {
   ErrorLog errors_;
 };
 
-absl::Status Loop::Run(const std::string& socket) {
+absl::Status Loop::Run(const std::string& socket, const std::string& metrics) {
   ASSIGN_OR_RETURN(
       const std::unique_ptr<ApiServer> server,
       ApiServer::Listen(io_, {.socket = socket, .writers = {0, geteuid()}},
                         MakeApi(edge_)));
+  std::unique_ptr<ApiServer> scrapes;
+  if (!metrics.empty()) {
+    ASSIGN_OR_RETURN(scrapes, ApiServer::ListenTcp(io_, metrics, kMetrics,
+                                                   MakeMetrics(edge_)));
+    spdlog::info("metrics on http://{}/metrics", metrics);
+  }
   WaitForPunts();
   WaitForNetlink();
   WaitForLog();
@@ -204,10 +217,11 @@ absl::Status MakeFolderOf(const std::string& socket) {
 
 }  // namespace
 
-absl::Status RunLoop(Edge& edge, const std::string& socket) {
+absl::Status RunLoop(Edge& edge, const std::string& socket,
+                     const std::string& metrics) {
   RETURN_IF_ERROR(MakeFolderOf(socket));
   try {
-    return Loop(edge).Run(socket);
+    return Loop(edge).Run(socket, metrics);
   } catch (const std::exception& e) {  // Asio: no descriptors, no memory
     return absl::InternalError(absl::StrCat("event loop: ", e.what()));
   }

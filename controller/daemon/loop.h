@@ -11,8 +11,10 @@
 namespace rampart {
 
 // Serves a started edge until SIGTERM or SIGINT; SIGHUP is Edge::Reload().
-// Makes the folder of `socket`. Errors: those of ApiServer::Listen().
-absl::Status RunLoop(Edge& edge, const std::string& socket);
+// Makes the folder of `socket`. metrics: where to serve them, "": nowhere.
+// Errors: those of ApiServer::Listen() and ListenTcp().
+absl::Status RunLoop(Edge& edge, const std::string& socket,
+                     const std::string& metrics);
 
 }  // namespace rampart
 

@@ -70,7 +70,7 @@ absl::Status Serve(const EdgeConfig& config, const std::string& bpffs) {
   ASSIGN_OR_RETURN(Edge::Parts parts, Edge::OpenParts(config, bpffs));
   Edge edge(config, std::move(parts));
   RETURN_IF_ERROR(edge.Start());
-  return RunLoop(edge, config.api_socket);
+  return RunLoop(edge, config.api_socket, config.metrics_listen);
 }
 
 int Run(const Arguments& arguments) {

@@ -238,7 +238,10 @@ absl::StatusOr<uint32_t> FlowTable<K, V>::Insert(const K& key, V value,
   if (Find(key)) return absl::AlreadyExistsError("flow table: key is taken");
   const uint32_t hash = HashOf(key);
   const auto slot = size_ < capacity_ ? FreeSlot(hash) : std::nullopt;
-  if (!slot) return absl::ResourceExhaustedError("flow table: full");
+  if (!slot) {
+    ++refused_;
+    return absl::ResourceExhaustedError("flow table: full");
+  }
   StoreKey(key, value);
   entries_.Write(*slot, value);
   notes_.Write(*slot, note);

@@ -52,6 +52,8 @@ class FlowTable {
 
   uint32_t capacity() const { return capacity_; }
   uint32_t size() const { return size_; }
+  // Entries that did not get in since the start, because it was full.
+  uint64_t refused() const { return refused_; }
   uint32_t slots() const { return static_cast<uint32_t>(entries_.size()); }
 
   // Cost: a hash, and a cache miss or two.
@@ -114,6 +116,7 @@ class FlowTable {
   const uint32_t capacity_;
   GracePeriod& grace_period_;
   uint32_t size_ = 0;
+  uint64_t refused_ = 0;
   std::vector<uint16_t> resting_in_;  // by bucket: bits of removed slots
   std::vector<uint32_t> removed_;     // since the grace period began
   std::vector<uint32_t> resting_;     // before it

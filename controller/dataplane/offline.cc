@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 #include <map>
 #include <utility>
 
@@ -90,7 +91,9 @@ class PinReader final : public MapReader {
     return info.max_entries;
   }
 
+  absl::StatusOr<uint64_t> Memory(std::string_view map) const override;
   absl::StatusOr<std::vector<DeviceCounters>> ReadCounters() const override;
+  absl::StatusOr<std::vector<rp_tally>> ReadCpus() const override;
   absl::StatusOr<std::vector<TenantTally>> ReadTallies(
       uint32_t last) const override;
   absl::StatusOr<std::vector<TenantDrops>> ReadTenantDrops() const override;
@@ -101,29 +104,73 @@ class PinReader final : public MapReader {
     return OpenPin(folder_ + "/" + std::string(map));
   }
 
+  // Calls visit(slot, outcome, counters by CPU) for all slots in use.
+  absl::Status ForEachOutcome(
+      absl::FunctionRef<void(uint32_t, uint32_t, absl::Span<const rp_counter>)>
+          visit) const;
+
   const std::string folder_;
 };
 
-absl::StatusOr<std::vector<DeviceCounters>> PinReader::ReadCounters() const {
-  std::vector<DeviceCounters> devices;
+absl::StatusOr<uint64_t> PinReader::Memory(std::string_view map) const {
+  constexpr std::string_view kField = "memlock:";
+  ASSIGN_OR_RETURN(const UniqueFd fd, Open(map));
+  std::ifstream info(absl::StrCat("/proc/self/fdinfo/", fd.get()));
+  for (std::string word; info >> word;) {
+    uint64_t bytes;
+    if (word == kField && info >> bytes) return bytes;
+  }
+  return absl::InternalError("map: the kernel does not tell its memory");
+}
+
+absl::Status PinReader::ForEachOutcome(
+    absl::FunctionRef<void(uint32_t, uint32_t, absl::Span<const rp_counter>)>
+        visit) const {
+  std::vector<uint32_t> slots;
   RETURN_IF_ERROR(
       ForEach("rp_devices", sizeof(uint32_t), sizeof(rp_device),
               [&](const void* key, const void* value) {
                 if (static_cast<const rp_device*>(value)->role != RP_ROLE_NONE)
-                  devices.push_back({.slot = *static_cast<const uint32_t*>(key),
-                                     .outcomes = {}});
+                  slots.push_back(*static_cast<const uint32_t*>(key));
                 return true;
               }));
   ASSIGN_OR_RETURN(const UniqueFd fd, Open("rp_outcomes"));
   PerCpu<rp_counter> counters;
-  for (DeviceCounters& device : devices) {
-    for (uint32_t i = 0; i < RP_OUTCOME_COUNT; ++i) {
-      const uint32_t key = device.slot * RP_OUTCOME_COUNT + i;
+  for (const uint32_t slot : slots) {
+    for (uint32_t outcome = 0; outcome < RP_OUTCOME_COUNT; ++outcome) {
+      const uint32_t key = slot * RP_OUTCOME_COUNT + outcome;
       ASSIGN_OR_RETURN(const auto values, counters.Get(fd.get(), &key));
-      for (const rp_counter& value : values) Add(value, device.outcomes[i]);
+      visit(slot, outcome, values);
     }
   }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<DeviceCounters>> PinReader::ReadCounters() const {
+  std::vector<DeviceCounters> devices;
+  RETURN_IF_ERROR(ForEachOutcome(
+      [&](uint32_t slot, uint32_t outcome, absl::Span<const rp_counter> cpus) {
+        if (outcome == 0) devices.push_back({.slot = slot, .outcomes = {}});
+        for (const rp_counter& cpu : cpus)
+          Add(cpu, devices.back().outcomes[outcome]);
+      }));
   return devices;
+}
+
+absl::StatusOr<std::vector<rp_tally>> PinReader::ReadCpus() const {
+  std::vector<rp_tally> tallies;
+  RETURN_IF_ERROR(ForEachOutcome(
+      [&](uint32_t, uint32_t outcome, absl::Span<const rp_counter> cpus) {
+        tallies.resize(cpus.size());
+        for (size_t cpu = 0; cpu < cpus.size(); ++cpu) {
+          rp_tally& tally = tallies[cpu];
+          Add(cpus[cpu], outcome == RP_FORWARDED ? tally.forwarded
+                         : outcome == RP_PASSED  ? tally.passed
+                         : outcome == RP_PUNTED  ? tally.punted
+                                                 : tally.dropped);
+        }
+      }));
+  return tallies;
 }
 
 absl::StatusOr<std::vector<TenantTally>> PinReader::ReadTallies(

@@ -51,8 +51,13 @@ class MapReader {
       const = 0;
   // Capacity of a map. Errors: NotFound.
   virtual absl::StatusOr<uint32_t> MaxEntries(std::string_view map) const = 0;
+  // Bytes that the kernel keeps for a map: what it uses since Linux 6.4, what
+  // it may use before that. Errors: NotFound.
+  virtual absl::StatusOr<uint64_t> Memory(std::string_view map) const = 0;
   // rp_outcomes of every device slot in use.
   virtual absl::StatusOr<std::vector<DeviceCounters>> ReadCounters() const = 0;
+  // rp_outcomes of all devices, by CPU.
+  virtual absl::StatusOr<std::vector<rp_tally>> ReadCpus() const = 0;
   // Of the ids up to `last`.
   virtual absl::StatusOr<std::vector<TenantTally>> ReadTallies(
       uint32_t last) const = 0;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <map>
 #include <utility>
 
 #include "controller/base/status.h"
@@ -86,6 +87,7 @@ class EngineImpl final : public Engine {
     background_.Update(admission_.ServePending(/*recorded=*/true));
   }
   Statistics statistics() const override;
+  std::vector<MapUse> map_use() const override;
   const absl::flat_hash_map<uint32_t, FlowCount>& flow_counts() const override {
     return flows_.by_realm();
   }
@@ -94,6 +96,14 @@ class EngineImpl final : public Engine {
   // Once: what of NAT does not change while this runs.
   absl::Status MakeNat();
   absl::Status SyncRamps();
+  // SyncMap(), and notes how many entries there are now.
+  template <typename K, typename V>
+  absl::Status Sync(const Map<K, V>& map,
+                    const std::vector<std::pair<K, V>>& wanted) {
+    synced_[map.name()] = {.entries = wanted.size(),
+                           .capacity = map.max_entries()};
+    return SyncMap(map, wanted);
+  }
   absl::Status SyncLocals();
   absl::Status WriteConfig();
   absl::Status RefreshOffset();
@@ -123,7 +133,8 @@ class EngineImpl final : public Engine {
   uint32_t punts_per_tick_ = share_.Next(1);
   uint32_t resolved_ = 0;      // tick of the last complete resolution
   bool must_resolve_ = false;  // at the next tick
-  absl::Status background_;    // error of OnUnderlayChange(), told by OnTick()
+  std::map<std::string, MapUse> synced_;  // maps of the configuration
+  absl::Status background_;  // error of OnUnderlayChange(), told by OnTick()
 };
 
 absl::Status EngineImpl::Apply(std::shared_ptr<const Snapshot> snapshot) {
@@ -170,11 +181,11 @@ absl::Status EngineImpl::MakeNat() {
 
 absl::Status EngineImpl::SyncRamps() {
   const Maps& maps = deps_.data_plane.maps();
-  RETURN_IF_ERROR(SyncMap(maps.addresses, snapshot_->Addresses()));
-  RETURN_IF_ERROR(SyncMap(maps.prefixes, snapshot_->Prefixes()));
-  RETURN_IF_ERROR(SyncMap(maps.grants, snapshot_->Grants()));
-  RETURN_IF_ERROR(SyncMap(maps.peers4, snapshot_->Peers4()));
-  RETURN_IF_ERROR(SyncMap(maps.peers6, snapshot_->Peers6()));
+  RETURN_IF_ERROR(Sync(maps.addresses, snapshot_->Addresses()));
+  RETURN_IF_ERROR(Sync(maps.prefixes, snapshot_->Prefixes()));
+  RETURN_IF_ERROR(Sync(maps.grants, snapshot_->Grants()));
+  RETURN_IF_ERROR(Sync(maps.peers4, snapshot_->Peers4()));
+  RETURN_IF_ERROR(Sync(maps.peers6, snapshot_->Peers6()));
   // Last: what a CPU remembers from before does not count any more.
   config_.ramps = std::max(config_.ramps + 1, 1u);
   return maps.config.Put(0, config_);
@@ -190,7 +201,7 @@ absl::Status EngineImpl::SyncLocals() {
       locals.emplace_back(key, 1);
     }
   }
-  return SyncMap(deps_.data_plane.maps().locals, locals);
+  return Sync(deps_.data_plane.maps().locals, locals);
 }
 
 absl::Status EngineImpl::WriteConfig() {
@@ -350,6 +361,23 @@ Engine::Statistics EngineImpl::statistics() const {
           .punts_injected = admission_.injected(),
           .punts_answered = admission_.answered(),
           .punts_waiting = admission_.waiting()};
+}
+
+std::vector<Engine::MapUse> EngineImpl::map_use() const {
+  const Maps& maps = deps_.data_plane.maps();
+  std::vector<MapUse> all = {
+      {"rp_flows4", maps.flows4->size(), maps.flows4->capacity(),
+       maps.flows4->refused()},
+      {"rp_flows6", maps.flows6->size(), maps.flows6->capacity(),
+       maps.flows6->refused()},
+      {"rp_next_hops", next_hops_.size(), maps.next_hops.max_entries() - 1,
+       next_hops_.refused()},
+      {"rp_nat_open", open_ports_.size(), maps.nat_open.max_entries()}};
+  for (const auto& [name, use] : synced_) {
+    all.push_back(use);
+    all.back().map = name;
+  }
+  return all;
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -97,6 +98,14 @@ class Engine {
     uint64_t punts_waiting = 0;
   };
   virtual Statistics statistics() const = 0;
+  // How full a map is, as the engine knows without asking the kernel.
+  struct MapUse {
+    std::string_view map;
+    uint64_t entries = 0;
+    uint64_t capacity = 0;
+    uint64_t refused = 0;  // did not get in since the start
+  };
+  virtual std::vector<MapUse> map_use() const = 0;
   // Flows by realm: the vnet they came on from, or lead to from outside. Only
   // realms that have had flows.
   virtual const absl::flat_hash_map<uint32_t, FlowCount>& flow_counts()

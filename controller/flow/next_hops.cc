@@ -137,6 +137,7 @@ absl::StatusOr<uint32_t> NextHops::NewIndex() {
     return index;
   }
   if (hops_.size() >= map_.max_entries()) {
+    ++refused_;
     return absl::ResourceExhaustedError(
         absl::StrCat("next hop: all ", map_.max_entries(), " are in use"));
   }

@@ -71,6 +71,11 @@ class NextHops {
   }
   absl::Status EndPass();
 
+  // In use; index 0 is nobody's.
+  size_t size() const { return hops_.size() - 1 - free_.size(); }
+  // Not made since the start, because all were in use.
+  uint64_t refused() const { return refused_; }
+
  private:
   struct Identity {
     uint8_t use = RP_USE_NONE;
@@ -117,6 +122,7 @@ class NextHops {
   const Snapshot* snapshot_ = nullptr;
   std::vector<Hop> hops_ = std::vector<Hop>(1);  // by index
   std::vector<uint32_t> free_;
+  uint64_t refused_ = 0;
   absl::flat_hash_map<Identity, uint32_t> index_;  // but RP_USE_UNDERLAY
   // Underlay next hops: by where they lead now, and by destination as a cache.
   absl::flat_hash_map<std::pair<Via, Family>, uint32_t> underlay_;

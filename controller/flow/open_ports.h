@@ -23,6 +23,8 @@ class OpenPorts {
   void Set(uint8_t protocol, const Endpoint& outside, bool open);
   // Makes the map hold what is known now, whatever an earlier run left in it.
   absl::Status Sync();
+  // Entries of the map.
+  size_t size() const { return entries_.size(); }
   // The first error since the last call.
   absl::Status TakeError() { return std::exchange(error_, absl::OkStatus()); }
 

@@ -41,6 +41,12 @@ class FakeMaps : public MapReader {
   absl::StatusOr<std::vector<DeviceCounters>> ReadCounters() const override {
     return counters;
   }
+  absl::StatusOr<uint64_t> Memory(std::string_view) const override {
+    return 4096;
+  }
+  absl::StatusOr<std::vector<rp_tally>> ReadCpus() const override {
+    return std::vector<rp_tally>(2);
+  }
   std::vector<TenantTally> tallies;
   std::vector<TenantDrops> tenant_drops;
   std::vector<DropSample> samples;  // newest first
@@ -97,6 +103,8 @@ class FakeEngine : public Engine {
             .flows = flows.size(),
             .pending_packets = 0};
   }
+  std::vector<MapUse> uses;
+  std::vector<MapUse> map_use() const override { return uses; }
   absl::flat_hash_map<uint32_t, FlowCount> counts;
   const absl::flat_hash_map<uint32_t, FlowCount>& flow_counts() const override {
     return counts;
@@ -129,6 +137,7 @@ class FakeBackend : public Backend {
   const MapReader& maps() const override { return fake_maps; }
   BlockLog* block_log() const override { return log; }
   BlockLog* log = nullptr;
+  const Ledger* ledger() const override { return nullptr; }
   const Clock& clock() const override { return clock_; }
   absl::Time started() const override { return absl::FromUnixSeconds(1000); }
   bool adopted() const override { return true; }
