@@ -47,13 +47,12 @@ absl::Status Admission::OnPunts(absl::Span<const DataPlane::Punt> punts) {
       deps_.flows.PrefetchTags<FlowV4>(KeyOf<FlowV4>(packet->tuple));
     else
       deps_.flows.PrefetchTags<FlowV6>(KeyOf<FlowV6>(packet->tuple));
-    if (WantsMapping(arrivals.back()))
-      nat_->PrefetchSubscriber(
-          RequestOf(arrivals.back(), *arrivals.back().route));
+    if (const auto* route = NatRoute(arrivals.back()))
+      nat_->PrefetchSubscriber(RequestOf(arrivals.back(), *route));
   }
   for (const Arrival& arrival : arrivals)
-    if (WantsMapping(arrival))
-      nat_->PrefetchMapping(RequestOf(arrival, *arrival.route));
+    if (const auto* route = NatRoute(arrival))
+      nat_->PrefetchMapping(RequestOf(arrival, *route));
   absl::Status status;
   for (const Arrival& arrival : arrivals) status.Update(OnPunt(arrival));
   status.Update(InstallDecided<FlowV4>());
@@ -65,9 +64,10 @@ absl::Status Admission::OnPunts(absl::Span<const DataPlane::Punt> punts) {
 }
 
 // A guess.
-bool Admission::WantsMapping(const Arrival& arrival) {
-  return arrival.punt.reason == RP_PUNT_MISS && arrival.route &&
-         arrival.route->route->kind == Route::Kind::kInternet;
+const Snapshot::RouteRef* Admission::NatRoute(const Arrival& arrival) {
+  if (arrival.punt.reason != RP_PUNT_MISS || !arrival.route) return nullptr;
+  const Snapshot::RouteRef& route = *arrival.route;
+  return route.route->kind == Route::Kind::kInternet ? &route : nullptr;
 }
 
 absl::Status Admission::OnPunt(const Arrival& arrival) {

@@ -85,7 +85,8 @@ class Admission {
             snapshot_->FindVnet(punt.realm),
             snapshot_->FindRoute(punt.realm, packet.tuple.destination.address)};
   }
-  static bool WantsMapping(const Arrival& arrival);
+  // The route of a new flow that will ask for a mapping; else null.
+  static const Snapshot::RouteRef* NatRoute(const Arrival& arrival);
   // A flow that is allowed, with its first packet: to be written.
   template <typename F>
   struct Decided {
