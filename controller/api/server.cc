@@ -312,7 +312,7 @@ absl::StatusOr<std::unique_ptr<ApiServer>> ApiServer::Listen(
 absl::StatusOr<std::unique_ptr<ApiServer>> ApiServer::ListenTcp(
     asio::io_context& io, const std::string& address, Options options,
     ApiHandler handler) {
-  int family;
+  int family = AF_UNSPEC;
   ASSIGN_OR_RETURN(UniqueFd fd, ListenOnTcp(address, family));
   options.socket.clear();
   return Start(
