@@ -14,6 +14,7 @@
 #include "controller/dataplane/data_plane.h"
 #include "controller/dataplane/offline.h"
 #include "controller/flow/engine.h"
+#include "controller/flow_log/flow_log.h"
 #include "controller/metrics/ledger.h"
 #include "controller/nat/block_log.h"
 #include "controller/store/store.h"
@@ -32,6 +33,10 @@ class Backend {
   // Null: this edge keeps none.
   virtual BlockLog* block_log() const = 0;
   virtual const Ledger* ledger() const = 0;
+  // Null: this edge writes none.
+  virtual const FlowLog* flow_log() const { return nullptr; }
+  // The file of its history.
+  virtual std::string flow_history() const { return {}; }
   virtual const Clock& clock() const = 0;
   virtual absl::Time started() const = 0;
   virtual bool adopted() const = 0;  // the data plane of an earlier run

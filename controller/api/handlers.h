@@ -31,6 +31,13 @@ absl::StatusOr<Json> GetRoute(const Backend& backend, const Query& query);
 // Selectors, and limit (default 1000): reading a million flows into one answer
 // would keep new flows waiting.
 absl::StatusOr<Json> GetFlows(const Backend& backend, const Query& query);
+// The flow log: its sinks, and the file of its history. Errors:
+// FailedPrecondition if none is written.
+absl::StatusOr<Json> GetFlowLog(const Backend& backend);
+// As HistoryDocument(), for a quarter of a second: new flows wait meanwhile.
+absl::StatusOr<Json> GetFlowHistory(const Backend& backend, const Query& query);
+// Whether flows and devices have counted the same.
+absl::StatusOr<Json> GetFlowReconcile(const Backend& backend);
 absl::StatusOr<Json> GetNatSessions(const Backend& backend, const Query& query);
 
 // Blocks and ports of each pool, how full it is, and when it will be.

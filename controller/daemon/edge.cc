@@ -8,11 +8,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
+#include "controller/api/flow_accounts.h"
 #include "controller/base/status.h"
 #include "controller/config/check.h"
 #include "controller/config/secrets.h"
 #include "controller/daemon/flow_log_parts.h"
 #include "controller/daemon/random.h"
+#include "controller/flow_log/history_query.h"
 #include "controller/flow_log/log_hooks.h"
 #include "controller/policy/policy_hooks.h"
 
@@ -25,6 +27,10 @@ absl::StatusOr<Edge::Parts> Edge::OpenParts(const EdgeConfig& config,
   ASSIGN_OR_RETURN(parts.store, OpenStateStore(config.state));
   ASSIGN_OR_RETURN(parts.block_log,
                    BlockLog::Open({.path = BlockLogPath(config.state)}));
+  // The data plane gives up devices that are gone, with what they counted.
+  if (const auto left = OpenPinnedMaps(bpffs, config.edge); left.ok())
+    parts.counters =
+        (*left)->ReadCounters().value_or(std::vector<DeviceCounters>());
   ASSIGN_OR_RETURN(parts.data_plane,
                    DataPlane::Open({.edge = config.edge,
                                     .bpffs = bpffs,
@@ -76,7 +82,9 @@ absl::Status Edge::Start() {
       {.on_link =
            [this](uint32_t) {
              if (!snapshot_) return;
+             const std::vector<DeviceCounters> before = Counters();
              devices_.Follow(WantedDevices(config_, snapshot_->resources()));
+             CountGone(before);
              KeepBooks();
              parts_.engine->OnUnderlayChange();
            },
@@ -87,14 +95,50 @@ absl::Status Edge::Start() {
              parts_.engine->OnUnderlayChange();
            }});
   ASSIGN_OR_RETURN(StoredResources stored, LoadStored());
+  BeginFlowLog();
   RETURN_IF_ERROR(PutInForce(std::move(stored), /*strict=*/false));
+  RETURN_IF_ERROR(ContinueFlowLog());
   const Engine::Statistics statistics = parts_.engine->statistics();
   spdlog::info("edge {}: epoch {}, {} tenants, {}; {} flows adopted",
                config_.edge, snapshot_->epoch(),
                snapshot_->resources().tenants.size(),
                adopted() ? "data plane adopted" : "new data plane",
                statistics.flows_adopted);
-  return parts_.data_plane->OpenPuntPath(PuntDeviceName(config_.edge));
+  RETURN_IF_ERROR(
+      parts_.data_plane->OpenPuntPath(PuntDeviceName(config_.edge)));
+  if (adopted()) CountGone(parts_.counters);
+  return absl::OkStatus();
+}
+
+std::string Edge::flow_history() const {
+  constexpr std::string_view kScheme = "sqlite://";
+  return FlowHistoryPath(config_.state.substr(kScheme.size()));
+}
+
+// What a log counts is of one data plane.
+void Edge::BeginFlowLog() {
+  if (parts_.flow_log != nullptr && !adopted())
+    parts_.flow_log->BeginCounting(0);
+}
+
+std::vector<DeviceCounters> Edge::Counters() const {
+  return parts_.maps->ReadCounters().value_or(std::vector<DeviceCounters>());
+}
+
+void Edge::CountGone(const std::vector<DeviceCounters>& before) {
+  if (parts_.flow_log != nullptr)
+    parts_.flow_log->CountGone(PacketsGone(before, Counters()));
+}
+
+// A log that begins later takes what was forwarded before for given.
+absl::Status Edge::ContinueFlowLog() {
+  FlowLog* log = parts_.flow_log.get();
+  if (log == nullptr || !adopted() || !log->is_new()) return absl::OkStatus();
+  log->BeginCounting(0);
+  ASSIGN_OR_RETURN(const FlowAccounts accounts, ReadFlowAccounts(*this));
+  log->BeginCounting(
+      static_cast<uint64_t>(accounts.devices.packets - accounts.live.packets));
+  return absl::OkStatus();
 }
 
 absl::Status Edge::PutInForce(StoredResources stored, bool strict) {
@@ -107,7 +151,10 @@ absl::Status Edge::PutInForce(StoredResources stored, bool strict) {
   if (parts_.flow_log != nullptr) parts_.flow_log->Use(*snapshot);
   RETURN_IF_ERROR(parts_.engine->Apply(snapshot));
   snapshot_ = std::move(snapshot);
-  return devices_.DetachOthers(wanted);
+  const std::vector<DeviceCounters> before = Counters();
+  const absl::Status detached = devices_.DetachOthers(wanted);
+  CountGone(before);
+  return detached;
 }
 
 void Edge::KeepBooks() {

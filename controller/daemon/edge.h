@@ -28,6 +28,8 @@ class Edge final : public Backend {
     std::unique_ptr<Ledger> ledger;
     std::unique_ptr<MapReader> maps;
     std::unique_ptr<Underlay> underlay;
+    // Of an earlier run, as it left them.
+    std::vector<DeviceCounters> counters;
     std::unique_ptr<FlowLog> flow_log;  // null: none is written
     std::unique_ptr<FlowHooks> policy;
     std::unique_ptr<FlowHooks> hooks;
@@ -58,6 +60,8 @@ class Edge final : public Backend {
   const MapReader& maps() const override { return *parts_.maps; }
   BlockLog* block_log() const override { return parts_.block_log.get(); }
   const Ledger* ledger() const override { return parts_.ledger.get(); }
+  const FlowLog* flow_log() const override { return parts_.flow_log.get(); }
+  std::string flow_history() const override;
   const Clock& clock() const override { return *parts_.clock; }
   absl::Time started() const override { return started_; }
   bool adopted() const override { return parts_.data_plane->adopted(); }
@@ -74,6 +78,12 @@ class Edge final : public Backend {
  private:
   absl::StatusOr<StoredResources> LoadStored();
   absl::Status PutInForce(StoredResources stored, bool strict);
+  // Before the first flow, and after those of an earlier run are adopted.
+  void BeginFlowLog();
+  absl::Status ContinueFlowLog();
+  // Devices may have gone since the counters were `before`.
+  void CountGone(const std::vector<DeviceCounters>& before);
+  std::vector<DeviceCounters> Counters() const;
   // After devices were attached.
   void KeepBooks();
 

@@ -64,7 +64,8 @@ absl::StatusOr<std::unique_ptr<FlowLog>> OpenFlowLog(const EdgeConfig& config,
     ASSIGN_OR_RETURN(sinks.emplace_back(),
                      JsonSink::Open({.path = wanted.path,
                                      .rotate_size = wanted.rotate_size,
-                                     .rotate_keep = wanted.rotate_keep}));
+                                     .rotate_keep = wanted.rotate_keep,
+                                     .written = &state->written}));
   }
   if (!wanted.ipfix.empty())
     sinks.push_back(std::make_unique<IpfixSink>(

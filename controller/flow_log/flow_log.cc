@@ -24,7 +24,7 @@ FlowLog::FlowLog(StateFile state, const Clock& clock,
   for (std::unique_ptr<FlowSink>& sink : sinks) {
     const uint64_t last = sink->last();
     sinks_.push_back(std::make_unique<SinkThread>(std::move(sink), options));
-    if (last != 0 && last < state_->sequence)
+    if (last < state_->sequence)
       sinks_.back()->queue().PushGap(
           {.first = last + 1, .last = state_->sequence, .time = clock.Now()});
   }
@@ -40,6 +40,13 @@ void FlowLog::Use(const Snapshot& snapshot) {
   names_ = FlowNames::Make(names_.get(), snapshot);
 }
 
+std::string_view FlowLog::Keep(std::string_view rule) {
+  // emplace() would make a string before it looks.
+  auto kept = rules_.find(Abseil(rule));
+  if (kept == rules_.end()) kept = rules_.emplace(rule).first;
+  return *kept;
+}
+
 FlowRecord& FlowLog::Append(FlowEvent event, const FlowState& flow) {
   if (chunk_ == nullptr) {
     chunk_ = std::make_shared<FlowChunk>();
@@ -51,7 +58,7 @@ FlowRecord& FlowLog::Append(FlowEvent event, const FlowState& flow) {
   record.time = clock_.Now();
   record.event = event;
   record.flow = flow;
-  record.flow.rule = *rules_.emplace(Abseil(flow.rule)).first;
+  record.flow.rule = Keep(flow.rule);
   record.adopted = static_cast<int32_t>(flow.start - began_) < 0;
   return record;
 }
@@ -91,6 +98,7 @@ void FlowLog::BeginCounting(uint64_t before_packets) {
   state_->ended_bytes = 0;
   state_->before_packets = before_packets;
   state_->made_packets = 0;
+  state_->gone_packets = 0;
 }
 
 std::vector<SinkThread::Statistics> FlowLog::statistics() const {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/container/node_hash_set.h"
@@ -49,11 +50,14 @@ class FlowLog {
   // what the flows that live have counted; 0 for a new data plane.
   void BeginCounting(uint64_t before_packets);
   void CountMade() { ++state_->made_packets; }
+  void CountGone(uint64_t packets) { state_->gone_packets += packets; }
 
   std::vector<SinkThread::Statistics> statistics() const;
 
  private:
   FlowRecord& Append(FlowEvent event, const FlowState& flow);
+  // The same text, which lives as long as the log.
+  std::string_view Keep(std::string_view rule);
 
   StateFile state_;
   const Clock& clock_;

@@ -78,6 +78,12 @@ absl::Status JsonSink::OpenFile() {
 }
 
 absl::Status JsonSink::Continue() {
+  RETURN_IF_ERROR(ReadLast());
+  if (options_.written != nullptr) last_ = std::max(last_, *options_.written);
+  return absl::OkStatus();
+}
+
+absl::Status JsonSink::ReadLast() {
   if (size_ == 0) {
     const UniqueFd older(
         open(absl::StrCat(options_.path, ".1").c_str(), O_RDONLY | O_CLOEXEC));
@@ -144,6 +150,7 @@ absl::Status JsonSink::WriteItem(const FlowItem& item) {
   }
   size_ += static_cast<off_t>(buffer_.size());
   last_ = last;
+  if (options_.written != nullptr) *options_.written = last;
   return absl::OkStatus();
 }
 

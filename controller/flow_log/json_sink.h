@@ -21,6 +21,9 @@ class JsonSink final : public FlowSink {
     std::string path;
     uint64_t rotate_size = 100 << 20;  // bytes; a little more if need be
     int rotate_keep = 10;              // path.1, the youngest, to path.10
+    // Where the number of the last record is kept, which outlives the sink: the
+    // file itself may be moved away. Null: only the file tells.
+    uint64_t* written = nullptr;
   };
   // Appends to the file that is there, without half a line at its end. Another
   // program may move it away: then it is made anew. Errors: the system's.
@@ -35,6 +38,7 @@ class JsonSink final : public FlowSink {
   absl::Status OpenFile();
   // Takes up where an earlier run ended.
   absl::Status Continue();
+  absl::Status ReadLast();
   absl::Status RotateIfFull();
   bool IsMoved() const;
   absl::Status WriteItem(const FlowItem& item);

@@ -23,8 +23,7 @@ class FlowSink {
  public:
   virtual ~FlowSink() = default;
   virtual std::string name() const = 0;
-  // The last sequence number that it has, from earlier runs; 0: none is known,
-  // so nothing is missing.
+  // The last sequence number that it has, from earlier runs.
   virtual uint64_t last() const = 0;
   // Writes the items. After an error it is called with the same ones again, and
   // leaves out what it has written already.

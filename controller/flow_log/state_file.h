@@ -24,6 +24,8 @@ struct FlowLogState {
   // that lived then had counted.
   uint64_t before_packets = 0;
   uint64_t made_packets = 0;  // by the edge itself since then
+  uint64_t gone_packets = 0;  // forwarded by devices that are gone since then
+  uint64_t written = 0;       // the last record in the JSON lines
   uint64_t exported = 0;      // the last record that went to the collector
 };
 
