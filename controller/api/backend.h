@@ -12,6 +12,7 @@
 #include "controller/base/clock.h"
 #include "controller/compile/snapshot.h"
 #include "controller/dataplane/data_plane.h"
+#include "controller/dataplane/dry_run.h"
 #include "controller/dataplane/offline.h"
 #include "controller/flow/engine.h"
 #include "controller/flow_log/flow_log.h"
@@ -37,6 +38,8 @@ class Backend {
   virtual const FlowLog* flow_log() const { return nullptr; }
   // The file of its history.
   virtual std::string flow_history() const { return {}; }
+  // To run packets that do not exist. Errors: as DryRunner::Open().
+  virtual absl::StatusOr<std::unique_ptr<DryRunner>> OpenDryRunner() const = 0;
   virtual const Clock& clock() const = 0;
   virtual absl::Time started() const = 0;
   virtual bool adopted() const = 0;  // the data plane of an earlier run

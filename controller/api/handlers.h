@@ -49,9 +49,16 @@ absl::StatusOr<Json> GetNatPorts(const Backend& backend, const Query& query);
 absl::StatusOr<Json> GetNatWhois(const Backend& backend, const Query& query);
 
 absl::StatusOr<Json> GetDrops(const Backend& backend, const Query& query);
+// id: of one reason; limit. Errors: as SamplesDocument().
+absl::StatusOr<Json> GetDropLast(const Backend& backend, const Query& query);
+absl::StatusOr<Json> GetDropTenants(const Backend& backend);
 absl::StatusOr<Json> GetMaps(const Backend& backend);
 absl::StatusOr<Json> GetMap(const Backend& backend, std::string_view name,
                             const Query& query);
+
+// body: ParseExplainRequest(). Errors: as ExplainDocument().
+absl::StatusOr<Json> PostExplain(const Backend& backend,
+                                 const std::string& body);
 
 // body: {"file", "text", "dry_run"}. Errors: InvalidArgument with the lines of
 // the parser; whatever Backend::Apply() says.

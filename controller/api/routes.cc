@@ -39,10 +39,13 @@ constexpr ApiRoute kRoutes[] = {
     {"/v1/nat/ports", &GetNatPorts},
     {"/v1/nat/whois", &GetNatWhois},
     {"/v1/drops", &GetDrops},
+    {"/v1/drops/last", &GetDropLast},
+    {"/v1/drops/tenants", &Plain<GetDropTenants>},
     {"/v1/maps", &Plain<GetMaps>},
 };
 constexpr std::string_view kMapPath = "/v1/maps/";
 constexpr std::string_view kApplyPath = "/v1/apply";
+constexpr std::string_view kExplainPath = "/v1/explain";
 
 ApiResponse Answer(const absl::StatusOr<Json>& document) {
   return document.ok() ? JsonResponse(*document)
@@ -61,6 +64,10 @@ ApiResponse Dispatch(Backend& backend, const ApiRequest& request) {
   if (request.path == kApplyPath) {
     if (request.method != "POST") return NotAllowed("POST");
     return Answer(PostApply(backend, request.body));
+  }
+  if (request.path == kExplainPath) {
+    if (request.method != "POST") return NotAllowed("POST");
+    return Answer(PostExplain(backend, request.body));
   }
   const std::string_view path = request.path;
   const bool map = path.substr(0, kMapPath.size()) == kMapPath;

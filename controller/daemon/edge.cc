@@ -24,6 +24,7 @@ absl::StatusOr<Edge::Parts> Edge::OpenParts(const EdgeConfig& config,
                                             const std::string& bpffs) {
   Parts parts;
   parts.clock = &Clock::Real();
+  parts.bpffs = bpffs;
   ASSIGN_OR_RETURN(parts.store, OpenStateStore(config.state));
   ASSIGN_OR_RETURN(parts.block_log,
                    BlockLog::Open({.path = BlockLogPath(config.state)}));

@@ -22,6 +22,7 @@ class Edge final : public Backend {
   // Later ones refer to earlier ones.
   struct Parts {
     const Clock* clock = nullptr;
+    std::string bpffs = "/sys/fs/bpf";  // where the pins are
     std::unique_ptr<StateStore> store;
     std::unique_ptr<BlockLog> block_log;
     std::unique_ptr<DataPlane> data_plane;
@@ -62,6 +63,9 @@ class Edge final : public Backend {
   const Ledger* ledger() const override { return parts_.ledger.get(); }
   const FlowLog* flow_log() const override { return parts_.flow_log.get(); }
   std::string flow_history() const override;
+  absl::StatusOr<std::unique_ptr<DryRunner>> OpenDryRunner() const override {
+    return DryRunner::Open(parts_.bpffs, config_.edge);
+  }
   const Clock& clock() const override { return *parts_.clock; }
   absl::Time started() const override { return started_; }
   bool adopted() const override { return parts_.data_plane->adopted(); }

@@ -139,6 +139,13 @@ void AddMap(const MapReader& maps, const rp_event& event, uint32_t now,
   }
 }
 
+bool IsMiss(absl::Span<const uint8_t> bytes) {
+  rp_punt punt = {};
+  if (bytes.size() < sizeof(punt)) return false;
+  std::memcpy(&punt, bytes.data(), sizeof(punt));
+  return punt.reason == RP_PUNT_MISS;
+}
+
 std::string PuntText(absl::Span<const uint8_t> bytes) {
   rp_punt punt = {};
   if (bytes.size() >= sizeof(punt))
@@ -214,6 +221,8 @@ std::string PlaceOf(uint64_t file, uint32_t line) {
 
 std::string EventNames::Tunnel(uint32_t id) const {
   if (id == RP_TUNNEL_UNDERLAY) return "the underlay";
+  if (const auto it = tunnels_.find(id); it != tunnels_.end())
+    return it->second;
   const Snapshot::TunnelRef ref =
       snapshot_ != nullptr ? snapshot_->FindTunnel(id) : Snapshot::TunnelRef();
   return ref.tunnel != nullptr ? NameOf(ref) : absl::StrCat("tunnel ", id);
@@ -224,11 +233,15 @@ std::string EventNames::Realm(uint32_t realm) const {
   const Snapshot::VnetRef ref =
       snapshot_ != nullptr ? snapshot_->FindVnet(realm) : Snapshot::VnetRef();
   const std::string vni = absl::StrCat("VNI ", realm);
+  if (const auto it = realms_.find(realm); it != realms_.end())
+    return absl::StrCat(it->second, " (", vni, ")");
   return ref.vnet != nullptr ? absl::StrCat(NameOf(ref), " (", vni, ")") : vni;
 }
 
 std::string EventNames::Tenant(uint32_t id) const {
   if (id == 0) return "-";
+  if (const auto it = tenants_.find(id); it != tenants_.end())
+    return it->second;
   if (snapshot_ != nullptr)
     for (const rampart::Tenant& tenant : snapshot_->resources().tenants)
       if (tenant.id == id) return tenant.name;
@@ -285,7 +298,15 @@ EventText TextOf(const rp_event& event, absl::Span<const uint8_t> bytes,
 Json StepsOf(absl::Span<const DryEvent> events, absl::Span<const uint8_t> frame,
              const MapReader& maps, const EventNames& names, uint32_t now) {
   Json steps = Json::array();
+  bool looked_up = false;
   for (const DryEvent& told : events) {
+    looked_up = looked_up || told.event.point == RP_AT_FLOW;
+    // The look-up that finds nothing is no event of its own.
+    if (told.event.point == RP_AT_PUNT && !looked_up && IsMiss(told.bytes))
+      steps.push_back(
+          {{"stage", "flow"},
+           {"text", "miss"},
+           {"map", told.event.family == 4 ? "rp_flows4" : "rp_flows6"}});
     EventText text = TextOf(told.event, told.bytes, names);
     if (told.event.point == RP_AT_INNER)
       text.text = InnerLine(frame, names.gue_port());

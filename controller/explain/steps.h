@@ -4,7 +4,9 @@
 #ifndef RAMPART_CONTROLLER_EXPLAIN_STEPS_H_
 #define RAMPART_CONTROLLER_EXPLAIN_STEPS_H_
 
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/types/span.h"
@@ -22,6 +24,17 @@ class EventNames {
   EventNames(const MapReader& maps, const Snapshot* snapshot)
       : maps_(maps), snapshot_(snapshot) {}
 
+  // Names that come from elsewhere than a snapshot.
+  void NameTunnel(uint32_t id, std::string name) {
+    tunnels_[id] = std::move(name);
+  }
+  void NameRealm(uint32_t realm, std::string name) {
+    realms_[realm] = std::move(name);
+  }
+  void NameTenant(uint32_t id, std::string name) {
+    tenants_[id] = std::move(name);
+  }
+
   // "acme/fra", "the underlay", or "tunnel 3".
   std::string Tunnel(uint32_t id) const;
   // "acme/main (VNI 1001)", "the underlay", or "VNI 1001".
@@ -35,6 +48,9 @@ class EventNames {
  private:
   const MapReader& maps_;
   const Snapshot* snapshot_;
+  std::map<uint32_t, std::string> tunnels_;
+  std::map<uint32_t, std::string> realms_;
+  std::map<uint32_t, std::string> tenants_;
 };
 
 // {"stage", "text"} and, where an entry was read, "map", "key", "value".

@@ -182,17 +182,23 @@ std::optional<NearRule> Near(const PolicyRule& rule, FlowStart start) {
   return near;
 }
 
-size_t CountDifferences(const PolicyRule& rule, const FlowStart& start) {
-  return static_cast<size_t>(std::count_if(
-      std::begin(kPolicyParts), std::end(kPolicyParts),
-      [&](PolicyPart part) { return !PartMatches(part, rule.match, start); }));
+// 0: it matches. A rule about another protocol is further away than one about
+// another port, which differs in as much.
+size_t DistanceOf(const PolicyRule& rule, const FlowStart& start) {
+  const auto differs = [&](PolicyPart part) {
+    return !PartMatches(part, rule.match, start);
+  };
+  const auto count =
+      std::count_if(std::begin(kPolicyParts), std::end(kPolicyParts), differs);
+  return 2 * static_cast<size_t>(count) +
+         (differs(PolicyPart::kProtocol) ? 1 : 0);
 }
 
 std::vector<NearRule> Nearest(const FlowStart& start) {
   std::vector<std::pair<size_t, const PolicyRule*>> rules;
   for (const PolicyRule& rule : start.vnet.tenant->policies)
     if (rule.action == PolicyAction::kAllow)
-      rules.emplace_back(CountDifferences(rule, start), &rule);
+      rules.emplace_back(DistanceOf(rule, start), &rule);
   std::stable_sort(
       rules.begin(), rules.end(),
       [](const auto& a, const auto& b) { return a.first < b.first; });

@@ -29,7 +29,7 @@ struct PolicyExplanation {
   size_t tried = 0;   // rules looked at, the one that matched among them
   const PolicyRule* matched = nullptr;  // null: none, so it is refused
   // If the flow is refused: at most three, those with the fewest differences
-  // first, then in the order of the rules.
+  // first, another protocol last of them, then in the order of the rules.
   std::vector<NearRule> nearest;
 };
 

@@ -43,6 +43,7 @@ void AddDrop(CLI::App& app, Session& session) {
                   .example = "xdpctl drop list --sort -packets",
                   .run = [&session, all] { return List(session, *all); }});
   list->add_flag("-a,--all", *all, "Also reasons that were never counted");
+  AddDropTools(*drop, session);
 }
 
 }  // namespace rampart::xdpctl

@@ -26,6 +26,10 @@ void AddPolicy(CLI::App& app, Session& session);
 void AddFlow(CLI::App& app, Session& session);
 void AddNat(CLI::App& app, Session& session);
 void AddDrop(CLI::App& app, Session& session);
+void AddDropTools(CLI::App& drop, Session& session);
+void AddExplain(CLI::App& app, Session& session);
+void AddTrace(CLI::App& app, Session& session);
+void AddCapture(CLI::App& app, Session& session);
 void AddMap(CLI::App& app, Session& session);
 
 }  // namespace rampart::xdpctl

@@ -71,6 +71,9 @@ void AddNouns(CLI::App& app, Session& session) {
   AddFlow(app, session);
   AddNat(app, session);
   AddDrop(app, session);
+  AddExplain(app, session);
+  AddTrace(app, session);
+  AddCapture(app, session);
   AddMap(app, session);
 }
 

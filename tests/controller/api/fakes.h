@@ -138,6 +138,9 @@ class FakeBackend : public Backend {
   BlockLog* block_log() const override { return log; }
   BlockLog* log = nullptr;
   const Ledger* ledger() const override { return nullptr; }
+  absl::StatusOr<std::unique_ptr<DryRunner>> OpenDryRunner() const override {
+    return absl::UnavailableError("a fake has no programs");
+  }
   const Clock& clock() const override { return clock_; }
   absl::Time started() const override { return absl::FromUnixSeconds(1000); }
   bool adopted() const override { return true; }
