@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "controller/api/backend.h"
 #include "controller/daemon/devices.h"
+#include "controller/dataplane/watch.h"
 #include "controller/flow/hooks.h"
 #include "controller/flow_log/flow_log.h"
 
@@ -74,6 +75,9 @@ class Edge final : public Backend {
   }
 
   // For the loop.
+  absl::Status EndLeftWatches() {
+    return rampart::EndLeftWatches(parts_.bpffs, config_.edge);
+  }
   DataPlane& data_plane() { return *parts_.data_plane; }
   Underlay& underlay() { return *parts_.underlay; }
   Engine& engine() { return *parts_.engine; }

@@ -87,6 +87,7 @@ class Loop {
   void WaitForTick();
   void PruneLog();
   void TellRefusals();
+  void EndWatches();
   void WaitForSignal();
 
   Edge& edge_;
@@ -99,6 +100,7 @@ class Loop {
   NatAlarm nat_alarm_;
   SinkAlarm sink_alarm_;
   absl::Time checked_ = absl::InfinitePast();
+  absl::Time watches_ended_ = absl::InfinitePast();
   asio::signal_set signals_;
   ErrorLog errors_;
 };
@@ -164,6 +166,7 @@ void Loop::WaitForTick() {
     if (edge_.flow_log() != nullptr) edge_.flow_log()->Flush();
     PruneLog();
     TellRefusals();
+    EndWatches();
     WaitForTick();
   });
 }
@@ -186,6 +189,14 @@ void Loop::TellRefusals() {
   for (const std::string& line :
        sink_alarm_.Check(edge_.flow_log()->statistics()))
     spdlog::warn("{}", line);
+}
+
+// Of traces and captures that were killed; every packet pays for them.
+void Loop::EndWatches() {
+  const absl::Time now = edge_.clock().Now();
+  if (now - watches_ended_ < absl::Seconds(1)) return;
+  watches_ended_ = now;
+  errors_.Tell(edge_.EndLeftWatches());
 }
 
 void Loop::WaitForSignal() {
