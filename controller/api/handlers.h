@@ -5,6 +5,7 @@
 
 #include "absl/status/statusor.h"
 #include "controller/api/backend.h"
+#include "controller/api/flow_rows.h"
 #include "controller/api/http.h"
 #include "controller/api/json.h"
 
@@ -63,9 +64,6 @@ absl::StatusOr<Json> PostExplain(const Backend& backend,
 // body: {"file", "text", "dry_run"}. Errors: InvalidArgument with the lines of
 // the parser; whatever Backend::Apply() says.
 absl::StatusOr<Json> PostApply(Backend& backend, const std::string& body);
-
-// The parameter `limit`, 1 to 100000. Errors: InvalidArgument.
-absl::StatusOr<size_t> LimitOf(const Query& query);
 
 }  // namespace rampart
 

@@ -4,7 +4,6 @@
 #include <string>
 #include <vector>
 
-#include "controller/api/handlers.h"
 #include "controller/model/words.h"
 
 namespace rampart {
@@ -94,15 +93,6 @@ Json Rows(const Resources& resources, Member member, MakeRow make) {
   return rows;
 }
 
-absl::StatusOr<Json> List(const Backend& backend, const char* kind,
-                          Json (*rows)(const Resources&)) {
-  const std::shared_ptr<const Snapshot> snapshot = backend.snapshot();
-  Json document = Document(kind);
-  document["epoch"] = snapshot->epoch();
-  document[kind] = rows(snapshot->resources());
-  return document;
-}
-
 }  // namespace
 
 Json TenantRows(const Resources& resources) {
@@ -152,20 +142,12 @@ Json PolicyRows(const Resources& resources) {
               });
 }
 
-absl::StatusOr<Json> GetTenants(const Backend& backend) {
-  return List(backend, "tenants", &TenantRows);
-}
-absl::StatusOr<Json> GetVnets(const Backend& backend) {
-  return List(backend, "vnets", &VnetRows);
-}
-absl::StatusOr<Json> GetTunnels(const Backend& backend) {
-  return List(backend, "tunnels", &TunnelRows);
-}
-absl::StatusOr<Json> GetRoutes(const Backend& backend) {
-  return List(backend, "routes", &RouteRows);
-}
-absl::StatusOr<Json> GetPolicies(const Backend& backend) {
-  return List(backend, "policies", &PolicyRows);
+Json ResourceDocument(const char* kind, Json (*rows)(const Resources&),
+                      const Resources& resources, uint32_t epoch) {
+  Json document = Document(kind);
+  document["epoch"] = epoch;
+  document[kind] = rows(resources);
+  return document;
 }
 
 }  // namespace rampart

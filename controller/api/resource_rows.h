@@ -3,6 +3,8 @@
 #ifndef RAMPART_CONTROLLER_API_RESOURCE_ROWS_H_
 #define RAMPART_CONTROLLER_API_RESOURCE_ROWS_H_
 
+#include <cstdint>
+
 #include "controller/api/json.h"
 #include "controller/model/resources.h"
 
@@ -15,6 +17,10 @@ Json VnetRows(const Resources& resources);
 Json TunnelRows(const Resources& resources);
 Json RouteRows(const Resources& resources);
 Json PolicyRows(const Resources& resources);
+
+// The document of one of them; kind is also the name of its rows.
+Json ResourceDocument(const char* kind, Json (*rows)(const Resources&),
+                      const Resources& resources, uint32_t epoch);
 
 // What differs between two sets of resources: {"added", "changed", "removed"},
 // arrays of {"kind", "tenant", "name"}. A route's name is its vnet and CIDR; a

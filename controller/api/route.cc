@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// GET /v1/route: which way an address goes, and why not another way.
+// Which way an address goes, and why not another way.
+#include "controller/api/route.h"
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "controller/api/handlers.h"
 #include "controller/base/status.h"
 #include "controller/model/words.h"
 
@@ -69,21 +70,20 @@ Json RouteRow(const Snapshot::VnetRef& vnet, const Snapshot::RouteRef& ref) {
 
 }  // namespace
 
-absl::StatusOr<Json> GetRoute(const Backend& backend, const Query& query) {
+absl::StatusOr<Json> RouteDocument(const Snapshot& snapshot,
+                                   const Query& query) {
   ASSIGN_OR_RETURN(const IpAddress address,
                    IpAddress::Parse(FindParameter(query, "address")));
-  const std::shared_ptr<const Snapshot> snapshot = backend.snapshot();
-  ASSIGN_OR_RETURN(
-      const Snapshot::VnetRef vnet,
-      OneVnet(snapshot->resources(), FindParameter(query, "vnet")));
-  const auto routes = snapshot->FindRoutes(vnet.vnet->vni, address);
+  ASSIGN_OR_RETURN(const Snapshot::VnetRef vnet,
+                   OneVnet(snapshot.resources(), FindParameter(query, "vnet")));
+  const auto routes = snapshot.FindRoutes(vnet.vnet->vni, address);
   if (routes.empty())
     return absl::NotFoundError(absl::StrCat(
         "route: nothing routes ", address.ToString(), " in ", FullName(vnet),
         "; xdpctl route list shows what there is"));
 
   Json document = Document("route");
-  document["edge"] = snapshot->edge().edge;
+  document["edge"] = snapshot.edge().edge;
   document["address"] = address.ToString();
   document["route"] = RouteRow(vnet, routes[0]);
   document["lost"] = Json::array();
@@ -96,7 +96,7 @@ absl::StatusOr<Json> GetRoute(const Backend& backend, const Query& query) {
   document["also"] = Json::array();
   for (const Vnet& other : vnet.tenant->vnets) {
     if (&other == vnet.vnet) continue;
-    if (const auto route = snapshot->FindRoute(other.vni, address))
+    if (const auto route = snapshot.FindRoute(other.vni, address))
       document["also"].push_back(RouteRow({vnet.tenant, &other}, *route));
   }
   return document;

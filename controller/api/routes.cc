@@ -2,7 +2,6 @@
 // Which function answers which path.
 #include <algorithm>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "controller/api/error.h"
 #include "controller/api/handlers.h"
@@ -89,16 +88,6 @@ ApiHandler MakeApi(Backend& backend) {
   return [&backend](const ApiRequest& request) {
     return Dispatch(backend, request);
   };
-}
-
-absl::StatusOr<size_t> LimitOf(const Query& query) {
-  const std::string text(FindParameter(query, "limit"));
-  if (text.empty()) return 1000;
-  uint32_t limit;
-  if (!absl::SimpleAtoi(text, &limit) || limit < 1 || limit > 100000)
-    return absl::InvalidArgumentError(
-        absl::StrCat("limit: '", text, "' is not a number from 1 to 100000"));
-  return limit;
 }
 
 }  // namespace rampart

@@ -10,6 +10,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "controller/api/json.h"
 #include "controller/api/names.h"
 #include "controller/base/status.h"
@@ -18,9 +19,9 @@ namespace rampart {
 namespace {
 
 // In the order of Selectors::Key.
-constexpr std::string_view kKeys[] = {"src",   "dst",    "sport",
-                                      "dport", "proto",  "tenant",
-                                      "vnet",  "tunnel", "state"};
+constexpr std::string_view kKeys[] = {"src",   "dst",    "sport", "dport",
+                                      "proto", "tenant", "vnet",  "tunnel",
+                                      "state", "rule",   "nat",   "to"};
 constexpr std::string_view kNot = "not-";
 
 absl::StatusOr<std::string_view> CompleteKey(std::string_view word) {
@@ -37,6 +38,25 @@ absl::StatusOr<std::string_view> CompleteKey(std::string_view word) {
       "selector '", Absl(word), "': ", none ? "unknown" : "ambiguous", "; ",
       none ? "there are " : "it could be ",
       absl::StrJoin(none ? all : choices, ", ")));
+}
+
+bool ParsePort(absl::string_view text, uint16_t& port) {
+  uint32_t number;
+  if (!absl::SimpleAtoi(text, &number) || number > 65535) return false;
+  port = static_cast<uint16_t>(number);
+  return true;
+}
+
+// "80" or "8000-8100".
+bool ParsePorts(const std::string& text, uint16_t& first, uint16_t& last) {
+  const std::pair<absl::string_view, absl::string_view> ends =
+      absl::StrSplit(text, absl::MaxSplits('-', 1));
+  if (!ParsePort(ends.first, first)) return false;
+  if (text.find('-') == text.npos) {
+    last = first;
+    return true;
+  }
+  return ParsePort(ends.second, last) && first <= last;
 }
 
 bool MatchProtocol(uint8_t wanted, uint8_t protocol) {
@@ -67,21 +87,23 @@ absl::StatusOr<Selectors::Term> Selectors::ParseTerm(std::string_view name,
   term.key = static_cast<Key>(key - std::begin(kKeys));
   switch (term.key) {
     case Key::kSource:
-    case Key::kDestination: {
+    case Key::kDestination:
+    case Key::kTo:
+    case Key::kNat: {
       ASSIGN_OR_RETURN(term.prefix, Prefix::Parse(value));
       break;
     }
     case Key::kSourcePort:
     case Key::kDestinationPort: {
-      uint32_t port;
-      if (!absl::SimpleAtoi(term.text, &port) || port > 65535)
-        return absl::InvalidArgumentError(absl::StrCat(
-            Absl(name), ": '", term.text, "' is not a port; 0 to 65535"));
-      term.number = static_cast<uint16_t>(port);
+      if (!ParsePorts(term.text, term.first, term.last))
+        return absl::InvalidArgumentError(
+            absl::StrCat(Absl(name), ": '", term.text,
+                         "' is not a port or a range of ports; 0 to 65535, "
+                         "8000-8100"));
       break;
     }
     case Key::kProtocol: {
-      ASSIGN_OR_RETURN(term.number, ParseProtocol(value));
+      ASSIGN_OR_RETURN(term.first, ParseProtocol(value));
       break;
     }
     default:
@@ -108,13 +130,15 @@ bool Selectors::Match(const Term& term, const Selectable& flow) {
     case Key::kSource:
       return term.prefix.Contains(flow.source);
     case Key::kDestination:
+    case Key::kTo:
       return term.prefix.Contains(flow.destination);
     case Key::kSourcePort:
-      return term.number == flow.source_port;
+      return term.first <= flow.source_port && flow.source_port <= term.last;
     case Key::kDestinationPort:
-      return term.number == flow.destination_port;
+      return term.first <= flow.destination_port &&
+             flow.destination_port <= term.last;
     case Key::kProtocol:
-      return MatchProtocol(static_cast<uint8_t>(term.number), flow.protocol);
+      return MatchProtocol(static_cast<uint8_t>(term.first), flow.protocol);
     case Key::kTenant:
       return term.text == flow.tenant;
     case Key::kVnet:
@@ -123,6 +147,10 @@ bool Selectors::Match(const Term& term, const Selectable& flow) {
       return term.text == flow.on_ramp || term.text == flow.off_ramp;
     case Key::kState:
       return absl::EqualsIgnoreCase(term.text, Absl(flow.state));
+    case Key::kRule:
+      return term.text == flow.rule;
+    case Key::kNat:
+      return !flow.nat.IsUnspecified() && term.prefix.Contains(flow.nat);
   }
   return false;
 }
@@ -132,6 +160,8 @@ bool Selectors::Match(const Selectable& flow) const {
     return Match(term, flow) != term.negated;
   });
 }
+
+absl::Span<const std::string_view> SelectorKeys() { return kKeys; }
 
 absl::StatusOr<Query> SelectorWords(absl::Span<const std::string> words) {
   Query query;

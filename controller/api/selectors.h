@@ -27,6 +27,8 @@ struct Selectable {
   std::string_view on_ramp;  // tunnels: either one matches `tunnel`
   std::string_view off_ramp;
   std::string_view state;
+  std::string_view rule;  // of the policy
+  IpAddress nat;          // external address; unspecified: not translated
 };
 
 class Selectors {
@@ -52,12 +54,16 @@ class Selectors {
     kVnet,
     kTunnel,
     kState,
+    kRule,
+    kNat,
+    kTo,
   };
   struct Term {
     Key key;
     bool negated = false;
     Prefix prefix;
-    uint16_t number = 0;
+    uint16_t first = 0;  // number, or the first and last port of a range
+    uint16_t last = 0;
     std::string text;
   };
   static absl::StatusOr<Term> ParseTerm(std::string_view name,
@@ -66,6 +72,9 @@ class Selectors {
 
   std::vector<Term> terms_;
 };
+
+// Names of the selectors.
+absl::Span<const std::string_view> SelectorKeys();
 
 // Words of a command line as parameters for Parse(): {"not", "proto", "tcp"}
 // becomes not-proto=tcp. Unambiguous prefixes of keys are completed. Errors:

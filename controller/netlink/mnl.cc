@@ -144,8 +144,8 @@ void NetlinkSocket::Close::operator()(mnl_socket* socket) const {
   mnl_socket_close(socket);
 }
 
-absl::StatusOr<NetlinkSocket> NetlinkSocket::Open() {
-  mnl_socket* opened = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+absl::StatusOr<NetlinkSocket> NetlinkSocket::Open(int protocol) {
+  mnl_socket* opened = mnl_socket_open2(protocol, SOCK_CLOEXEC);
   if (opened == nullptr) return absl::ErrnoToStatus(errno, "netlink: open");
   NetlinkSocket socket(opened);
   if (mnl_socket_bind(opened, 0, MNL_SOCKET_AUTOPID) != 0) {

@@ -98,11 +98,11 @@ class NetlinkRequest {
   alignas(8) uint8_t buffer_[kSize] = {};
 };
 
-// A socket of NETLINK_ROUTE in the network namespace of the thread that opens
-// it.
+// A socket in the network namespace of the thread that opens it.
 class NetlinkSocket {
  public:
-  static absl::StatusOr<NetlinkSocket> Open();
+  // protocol: NETLINK_ROUTE (0), NETLINK_GENERIC.
+  static absl::StatusOr<NetlinkSocket> Open(int protocol = 0);
 
   int fd() const;
   // Subscribes to RTNLGRP_*.

@@ -12,6 +12,7 @@
 
 #include "absl/memory/memory.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "controller/base/status.h"
 #include "controller/base/text.h"
 #include "controller/model/json.h"
@@ -38,6 +39,32 @@ constexpr const char* kTables[] = {
     "CREATE UNIQUE INDEX once ON ids (tunnel = '', id)",
 };
 
+absl::StatusOr<StoredResources> ReadAll(Sqlite& database,
+                                        const std::string& path) {
+  StoredResources stored;
+  RETURN_IF_ERROR(database.Query(
+      "SELECT epoch, file FROM state", [&](const Sqlite::Row& row) {
+        stored.epoch = static_cast<uint32_t>(row.Integer(0));
+        stored.resources.file = std::string(row.Text(1));
+      }));
+  absl::Status status;
+  RETURN_IF_ERROR(database.Query(
+      "SELECT document FROM tenants ORDER BY position",
+      [&](const Sqlite::Row& row) {
+        absl::StatusOr<Tenant> tenant =
+            TenantFromJson(nlohmann::ordered_json::parse(
+                row.Text(0), nullptr, /*allow_exceptions=*/false));
+        if (tenant.ok())
+          stored.resources.tenants.push_back(*std::move(tenant));
+        else
+          status.Update(tenant.status());
+      }));
+  if (!status.ok())
+    return absl::DataLossError(
+        absl::StrCat("state store ", path, ": tenant: ", status.message()));
+  return stored;
+}
+
 class SqliteStore final : public StateStore {
  public:
   static absl::StatusOr<std::unique_ptr<StateStore>> Open(std::string path);
@@ -52,7 +79,6 @@ class SqliteStore final : public StateStore {
       : path_(std::move(path)), database_(std::move(database)) {}
   absl::Status Prepare();
   absl::Status Create();
-  absl::StatusOr<StoredResources> Read();
   absl::StatusOr<Ids> ReadIds();
   absl::StatusOr<StoredResources> Next(Resources resources);
   absl::Status WriteId(std::string_view tenant, std::string_view tunnel,
@@ -97,31 +123,6 @@ absl::Status SqliteStore::Create() {
       return absl::ErrnoToStatus(errno, "state store: getrandom");
   for (const char* table : kTables) RETURN_IF_ERROR(database_.Run(table));
   return database_.Run("INSERT INTO state VALUES (1, ?, 0, '')", {id});
-}
-
-absl::StatusOr<StoredResources> SqliteStore::Read() {
-  StoredResources stored;
-  RETURN_IF_ERROR(database_.Query(
-      "SELECT epoch, file FROM state", [&](const Sqlite::Row& row) {
-        stored.epoch = static_cast<uint32_t>(row.Integer(0));
-        stored.resources.file = std::string(row.Text(1));
-      }));
-  absl::Status status;
-  RETURN_IF_ERROR(database_.Query(
-      "SELECT document FROM tenants ORDER BY position",
-      [&](const Sqlite::Row& row) {
-        absl::StatusOr<Tenant> tenant =
-            TenantFromJson(nlohmann::ordered_json::parse(
-                row.Text(0), nullptr, /*allow_exceptions=*/false));
-        if (tenant.ok())
-          stored.resources.tenants.push_back(*std::move(tenant));
-        else
-          status.Update(tenant.status());
-      }));
-  if (!status.ok())
-    return absl::DataLossError(
-        absl::StrCat("state store ", path_, ": tenant: ", status.message()));
-  return stored;
 }
 
 absl::StatusOr<Ids> SqliteStore::ReadIds() {
@@ -178,7 +179,7 @@ absl::Status SqliteStore::Write(const StoredResources& stored) {
 absl::StatusOr<StoredResources> SqliteStore::Load() {
   StoredResources stored;
   RETURN_IF_ERROR(database_.Read([&]() -> absl::Status {
-    ASSIGN_OR_RETURN(stored, Read());
+    ASSIGN_OR_RETURN(stored, ReadAll(database_, path_));
     return absl::OkStatus();
   }));
   return stored;
@@ -212,6 +213,18 @@ absl::StatusOr<std::unique_ptr<StateStore>> OpenStateStore(
                      ": is not one; write sqlite:// and a "
                      "path, such as sqlite:///var/lib/rampart/state.db"));
   return SqliteStore::Open(std::string(url.substr(kScheme.size())));
+}
+
+absl::StatusOr<StoredResources> ReadStateFile(const std::string& path) {
+  ASSIGN_OR_RETURN(Sqlite database,
+                   Sqlite::OpenToRead(path, absl::Now() + absl::Seconds(5)));
+  RETURN_IF_ERROR(database.CheckSchema(kSchema));
+  StoredResources stored;
+  RETURN_IF_ERROR(database.Read([&]() -> absl::Status {
+    ASSIGN_OR_RETURN(stored, ReadAll(database, path));
+    return absl::OkStatus();
+  }));
+  return stored;
 }
 
 }  // namespace rampart

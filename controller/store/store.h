@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "absl/status/status.h"
@@ -43,6 +44,11 @@ class StateStore {
 // written; Load() and Replace() also DataLoss for a damaged file.
 absl::StatusOr<std::unique_ptr<StateStore>> OpenStateStore(
     std::string_view url);
+
+// What the store in `path` holds, without changing anything and while its owner
+// may be writing. Errors: NotFound if there is no such file; as
+// OpenStateStore().
+absl::StatusOr<StoredResources> ReadStateFile(const std::string& path);
 
 }  // namespace rampart
 

@@ -23,6 +23,7 @@ class Session;
 enum class Shows {
   kList,    // rows: every -o, --columns, --sort, --watch
   kPage,    // one document: no csv and no name; --watch
+  kStream,  // rows as they come: as kList; -w and -c are the command's own
   kAction,  // it does something: as kPage, but once
 };
 

@@ -25,6 +25,7 @@ void AddDev(CLI::App& app, Session& session) {
                                 {"PUNTED", "punted"},
                                 {"DROPPED", "dropped"},
                                 {"WHY", "why"}}}});
+  AddPreflight(*dev, session);
 }
 
 }  // namespace rampart::xdpctl

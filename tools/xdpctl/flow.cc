@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 
 #include "absl/strings/str_cat.h"
+#include "tools/xdpctl/flow_columns.h"
 #include "tools/xdpctl/nouns.h"
 #include "tools/xdpctl/selected_list.h"
 #include "tools/xdpctl/table.h"
@@ -54,7 +55,32 @@ std::string Bytes(const Json& row) {
 
 std::string Idle(const Json& row) { return HumanSeconds(At(row, "idle_s")); }
 
+std::string Expires(const Json& row) {
+  return HumanSeconds(At(row, "expires_in_s"));
+}
+
 }  // namespace
+
+std::vector<Column> FlowColumns() {
+  return {{"VNET", "", &Vnet},
+          {"PROTO", "proto"},
+          {"SOURCE", "", &Source},
+          {"DESTINATION", "", &Destination},
+          {"ON-RAMP", "on_ramp"},
+          {"OFF-RAMP", "off_ramp"},
+          {"REWRITTEN", "", &Rewritten},
+          {"STATE", "", &State},
+          {"PKTS", "packets", &Packets},
+          {"BYTES", "bytes", &Bytes},
+          {"IDLE", "idle_s", &Idle},
+          {"RULE", "rule"},
+          {"EXPIRES", "expires_in_s", &Expires, /*wide=*/true},
+          {"EPOCH", "epoch", nullptr, /*wide=*/true}};
+}
+
+std::vector<std::string> FlowName() {
+  return {"tenant", "vnet", "proto", "src", "sport", "dst", "dport"};
+}
 
 void AddFlow(CLI::App& app, Session& session) {
   CLI::App* flow = app.add_subcommand("flow", "Flows");
@@ -62,23 +88,15 @@ void AddFlow(CLI::App& app, Session& session) {
       *flow, session,
       {.noun = "flow",
        .help = "Flows that the selectors choose",
+       .text = "A flow is shown in the direction of its first packet; PKTS and "
+               "BYTES are \"forward/reverse\". Without a controller flows come "
+               "from the pins: these do not know the rule.",
        .example = "xdpctl flow list proto tcp dport 443 --sort -bytes",
        .path = "/v1/flows",
-       .view = {.rows = "flows",
-                .columns = {{"VNET", "", &Vnet},
-                            {"PROTO", "proto"},
-                            {"SOURCE", "", &Source},
-                            {"DESTINATION", "", &Destination},
-                            {"ON-RAMP", "on_ramp"},
-                            {"OFF-RAMP", "off_ramp"},
-                            {"REWRITTEN", "", &Rewritten},
-                            {"STATE", "", &State},
-                            {"PKTS", "packets", &Packets},
-                            {"BYTES", "bytes", &Bytes},
-                            {"IDLE", "idle_s", &Idle},
-                            {"RULE", "rule"}},
-                .name = {"tenant", "vnet", "proto", "src", "sport", "dst",
-                         "dport"}}});
+       .view = {
+           .rows = "flows", .columns = FlowColumns(), .name = FlowName()}});
+  AddFlowWatch(*flow, session);
+  AddFlowLog(*flow, session);
 }
 
 }  // namespace rampart::xdpctl

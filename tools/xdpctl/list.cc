@@ -146,8 +146,9 @@ void AddDescribe(CLI::App& noun, Session& session, const ListPtr& command) {
       noun, session,
       {.name = "describe",
        .summary = "All that is known of one of them, a field on each line",
-       .example = absl::StrCat("xdpctl ", command->noun, " describe $(xdpctl ",
-                               command->noun, " list -o name | head -n 1)"),
+       .example = absl::StrCat("xdpctl ", command->noun,
+                               " list -o name | xargs -n 1 xdpctl ",
+                               command->noun, " describe"),
        .exits = {{kNotFound, "there is none of this name"}},
        .shows = Shows::kPage,
        .run = [&session, command, name] {

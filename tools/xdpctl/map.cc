@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Maps work from the pins as well.
 #include <CLI/CLI.hpp>
 #include <memory>
 
 #include "absl/strings/str_cat.h"
-#include "controller/api/maps.h"
-#include "controller/base/clock.h"
 #include "controller/base/status.h"
 #include "tools/xdpctl/list.h"
 #include "tools/xdpctl/nouns.h"
+#include "tools/xdpctl/pressure.h"
 #include "tools/xdpctl/session.h"
 
 namespace rampart::xdpctl {
@@ -20,10 +18,7 @@ struct DumpArguments {
 };
 
 absl::StatusOr<int> List(Session& session) {
-  ASSIGN_OR_RETURN(const Json document,
-                   session.GetOrRead("/v1/maps", {}, [](const MapReader& maps) {
-                     return MapListDocument(maps, Clock::Real().Tick());
-                   }));
+  ASSIGN_OR_RETURN(const Json document, session.Get("/v1/maps"));
   RETURN_IF_ERROR(PrintList(session, document,
                             {.rows = "maps",
                              .columns = {{"NAME", "name"},
@@ -36,14 +31,8 @@ absl::StatusOr<int> List(Session& session) {
 
 absl::StatusOr<int> Dump(Session& session, const DumpArguments& arguments) {
   ASSIGN_OR_RETURN(const Json document,
-                   session.GetOrRead(absl::StrCat("/v1/maps/", arguments.name),
-                                     {{"limit", absl::StrCat(arguments.limit)}},
-                                     [&](const MapReader& maps) {
-                                       return MapDumpDocument(
-                                           maps, arguments.name,
-                                           arguments.limit,
-                                           Clock::Real().Tick());
-                                     }));
+                   session.Get(absl::StrCat("/v1/maps/", arguments.name),
+                               {{"limit", absl::StrCat(arguments.limit)}}));
   const Json& entries = At(document, "entries");
   RETURN_IF_ERROR(PrintList(
       session, document, {.rows = "entries", .columns = ColumnsOf(entries)}));

@@ -121,7 +121,7 @@ void AddPool(CLI::App& nat, Session& session) {
                                 {"REFUSED", "", &Refused}}}});
 }
 
-void AddTop(CLI::App& nat, Session& session) {
+void AddPortTop(CLI::App& nat, Session& session) {
   CLI::App* port = nat.add_subcommand("port", "Ports of subscribers");
   auto count = std::make_shared<int>(10);
   CLI::App* top =
@@ -164,7 +164,7 @@ void AddWhois(CLI::App& nat, Session& session) {
 void AddNat(CLI::App& app, Session& session) {
   CLI::App* nat = app.add_subcommand("nat", "Address translation");
   AddPool(*nat, session);
-  AddTop(*nat, session);
+  AddPortTop(*nat, session);
   AddWhois(*nat, session);
   CLI::App* sessions = nat->add_subcommand("session", "Mappings in use");
   AddSelectedList(*sessions, session,

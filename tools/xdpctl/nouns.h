@@ -18,12 +18,18 @@ class Session;
 void AddApply(CLI::App& app, Session& session);
 void AddStatus(CLI::App& app, Session& session);
 void AddDev(CLI::App& app, Session& session);
+// To the noun dev.
+void AddPreflight(CLI::App& dev, Session& session);
 void AddTenant(CLI::App& app, Session& session);
 void AddVnet(CLI::App& app, Session& session);
 void AddTunnel(CLI::App& app, Session& session);
 void AddRoute(CLI::App& app, Session& session);
 void AddPolicy(CLI::App& app, Session& session);
 void AddFlow(CLI::App& app, Session& session);
+// history, get, export and reconcile, of the flow log.
+void AddFlowLog(CLI::App& flow, Session& session);
+// To the noun flow.
+void AddFlowWatch(CLI::App& flow, Session& session);
 void AddNat(CLI::App& app, Session& session);
 void AddDrop(CLI::App& app, Session& session);
 void AddDropTools(CLI::App& drop, Session& session);
@@ -31,6 +37,10 @@ void AddExplain(CLI::App& app, Session& session);
 void AddTrace(CLI::App& app, Session& session);
 void AddCapture(CLI::App& app, Session& session);
 void AddMap(CLI::App& app, Session& session);
+void AddTop(CLI::App& app, Session& session);
+void AddSchema(CLI::App& app, Session& session);
+// help, examples, completion.
+void AddMeta(CLI::App& app, Session& session);
 
 }  // namespace rampart::xdpctl
 

@@ -9,6 +9,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "controller/base/status.h"
+#include "tools/xdpctl/batch.h"
+#include "tools/xdpctl/help.h"
 #include "tools/xdpctl/nouns.h"
 #include "tools/xdpctl/session.h"
 #include "tools/xdpctl/words.h"
@@ -17,10 +19,11 @@ namespace rampart::xdpctl {
 namespace {
 
 void AddOptions(CLI::App& app, Options& options) {
-  app.set_help_flag("-h,--help", "Say how to use this, and exit");
+  app.set_help_flag("-h,--help", "Say how to use the command, and exit");
   app.set_version_flag("--version", "xdpctl " RAMPART_VERSION);
   app.add_option("--socket", options.socket,
                  "Socket of the API; also from RAMPART_SOCKET")
+      ->type_name("PATH")
       ->capture_default_str();
   app.add_option("-o,--output", options.output,
                  "table; wide: with more columns; name; json; jsonl: a row on "
@@ -52,11 +55,27 @@ void AddOptions(CLI::App& app, Options& options) {
       ->type_name("auto|always|never")
       ->check(CLI::IsMember({"auto", "always", "never"}));
   app.add_flag("--offline", options.offline,
-               "Read the pins, do not ask the controller");
+               "Read pins and state file, do not ask the controller");
   app.add_option("--edge", options.edge,
-                 "Offline: the edge whose pins to read, if there are several");
+                 "Offline: the edge whose pins to read, if there are several")
+      ->type_name("NAME");
   app.add_option("--bpffs", options.bpffs, "Offline: where bpffs is mounted")
+      ->type_name("PATH")
       ->capture_default_str();
+  app.add_option("--state", options.state,
+                 "Offline: the state file, also from RAMPART_STATE; without it "
+                 "the one of /etc/rampart/rampartd.yaml, or "
+                 "/var/lib/rampart/state.db")
+      ->type_name("FILE");
+}
+
+// -b: lines of a file instead of a command.
+void AddBatch(CLI::App& app, Options& options) {
+  app.add_option("-b,--batch", options.batch,
+                 "Run the command lines of a file; - is stdin")
+      ->type_name("FILE");
+  app.add_flag("--keep-going", options.keep_going,
+               "With -b: go on after a line that failed");
 }
 
 void AddNouns(CLI::App& app, Session& session) {
@@ -75,6 +94,8 @@ void AddNouns(CLI::App& app, Session& session) {
   AddTrace(app, session);
   AddCapture(app, session);
   AddMap(app, session);
+  AddSchema(app, session);
+  AddMeta(app, session);
 }
 
 // Options of xdpctl may stand anywhere; every noun needs a verb.
@@ -137,7 +158,8 @@ absl::Status CheckOptions(const Session& session, const Command& command) {
   if (command.shows == Shows::kAction && options.watch > 0)
     return absl::InvalidArgumentError(
         absl::StrCat("--watch: ", command.name, " is done once"));
-  if (command.shows == Shows::kList) return absl::OkStatus();
+  if (command.shows == Shows::kList || command.shows == Shows::kStream)
+    return absl::OkStatus();
   const char* option = !options.columns.empty()  ? "--columns"
                        : !options.sort.empty()   ? "--sort"
                        : format == Format::kCsv  ? "-o csv"
@@ -151,21 +173,19 @@ absl::Status CheckOptions(const Session& session, const Command& command) {
 absl::StatusOr<int> RunCommand(Session& session, const Command& command) {
   RETURN_IF_ERROR(CheckOptions(session, command));
   const Options& options = session.options;
+  const bool again = options.watch > 0 && command.shows != Shows::kStream;
   for (uint32_t round = 1;; ++round) {
-    if (options.watch > 0 && session.env.terminal)
-      session.env.out << "\x1b[H\x1b[2J";
+    if (again && session.env.terminal) session.env.out << "\x1b[H\x1b[2J";
     ASSIGN_OR_RETURN(const int code, command.run());
     session.env.out.flush();
-    if (options.watch == 0 || round == options.rounds ||
-        !session.env.wait(options.watch))
+    if (!again || round == options.rounds || !session.env.wait(options.watch))
       return session.answered_offline() && code != kDenied ? kOffline : code;
   }
 }
 
 int RunChosen(Session& session) {
   try {
-    if (session.chosen != nullptr)
-      session.result = RunCommand(session, *session.chosen);
+    session.result = RunCommand(session, *session.chosen);
   } catch (const std::exception& e) {  // of the JSON library
     session.env.err << "xdpctl: an answer of another version? " << e.what()
                     << '\n';
@@ -175,16 +195,43 @@ int RunChosen(Session& session) {
                              : Report(session.env, session.result.status());
 }
 
+// words: the options, which hold for every line.
+int RunLines(Session& session, const std::vector<std::string>& words) {
+  Env& env = session.env;
+  if (session.options.batch.empty()) {
+    env.err << "xdpctl: a command is missing; --help tells more\n";
+    return kUsage;
+  }
+  std::vector<std::string> options;
+  for (size_t i = 0; i < words.size(); ++i) {
+    if (words[i] == "-b" || words[i] == "--batch")
+      ++i;
+    else if (!words[i].starts_with("--batch=") && words[i] != "--keep-going")
+      options.push_back(words[i]);
+  }
+  const absl::StatusOr<int> code = RunBatch(
+      env, session.options.batch, options, session.options.keep_going,
+      [&](std::vector<std::string> line) { return Run(env, std::move(line)); });
+  return code.ok() ? *code : Report(env, code.status());
+}
+
 }  // namespace
 
 int Run(Env& env, std::vector<std::string> words) {
   Session session(env);
   const std::string socket = env.variable("RAMPART_SOCKET");
   if (!socket.empty()) session.options.socket = socket;
+  session.options.state = env.variable("RAMPART_STATE");
   CLI::App app("Shows and steers a Rampart edge.", "xdpctl");
+  app.formatter_fn(
+      [&session](const CLI::App* asked, std::string, CLI::AppFormatMode) {
+        return ToText(PageOf(*asked, session));
+      });
   AddOptions(app, session.options);
+  AddBatch(app, session.options);
   AddNouns(app, session);
   Finish(app);
+  app.require_subcommand(0, 1);  // -b has none
 
   for (std::string& word : words) {
     const std::string typed = word;
@@ -194,8 +241,10 @@ int Run(Env& env, std::vector<std::string> words) {
   absl::StatusOr<std::vector<std::string>> completed =
       CompleteWords(app, std::move(words));
   if (!completed.ok()) return Report(env, completed.status());
+  const std::vector<std::string> given = *completed;
   const int parsed = Parse(app, env, *std::move(completed));
   if (parsed != kOk) return std::max(parsed, 0);
+  if (session.chosen == nullptr) return RunLines(session, given);
   return RunChosen(session);
 }
 

@@ -30,6 +30,15 @@ absl::StatusOr<int> List(Session& session, const Arguments& arguments) {
 
 }  // namespace
 
+void AddSelectors(CLI::App& verb, std::vector<std::string>& words) {
+  verb.add_option("selectors", words,
+                  "Pairs in any order: src|dst|to PREFIX, sport|dport PORT or "
+                  "8000-8100, proto NAME, tenant|vnet|tunnel|rule NAME, state "
+                  "NAME, nat PREFIX of the external address; `not` in front "
+                  "of a pair excludes; keys may be shortened")
+      ->type_name("SELECTORS");
+}
+
 CLI::App* AddSelectedList(CLI::App& noun, Session& session,
                           ListCommand command) {
   auto arguments = std::make_shared<Arguments>();
@@ -42,11 +51,7 @@ CLI::App* AddSelectedList(CLI::App& noun, Session& session,
        .text = arguments->command.text,
        .example = arguments->command.example,
        .run = [&session, arguments] { return List(session, *arguments); }});
-  verb->add_option("selectors", arguments->words,
-                   "Pairs in any order: src|dst PREFIX, sport|dport PORT, "
-                   "proto NAME, tenant|vnet|tunnel NAME, state NAME; `not` in "
-                   "front of a pair excludes")
-      ->type_name("SELECTORS");
+  AddSelectors(*verb, arguments->words);
   verb->add_option("--limit", arguments->limit, "Rows at most")
       ->type_name("N")
       ->check(CLI::Range(1, 100000))

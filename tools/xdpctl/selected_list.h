@@ -3,6 +3,9 @@
 #ifndef RAMPART_TOOLS_XDPCTL_SELECTED_LIST_H_
 #define RAMPART_TOOLS_XDPCTL_SELECTED_LIST_H_
 
+#include <string>
+#include <vector>
+
 #include "tools/xdpctl/list.h"
 
 namespace rampart::xdpctl {
@@ -11,6 +14,9 @@ namespace rampart::xdpctl {
 // it.
 CLI::App* AddSelectedList(CLI::App& noun, Session& session,
                           ListCommand command);
+
+// The positional selectors of a verb.
+void AddSelectors(CLI::App& verb, std::vector<std::string>& words);
 
 }  // namespace rampart::xdpctl
 

@@ -4,9 +4,9 @@
 #include <ostream>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "controller/base/status.h"
 #include "tools/xdpctl/client.h"
+#include "tools/xdpctl/offline.h"
 
 namespace rampart::xdpctl {
 namespace {
@@ -40,27 +40,73 @@ absl::StatusOr<Json> ToDocument(const absl::StatusOr<Reply>& reply) {
           : absl::StrCat("API: answer ", reply->status, " that is no JSON"));
 }
 
+// Errors: FailedPrecondition for a document of another version.
+absl::StatusOr<Json> OfThisVersion(absl::StatusOr<Json> document) {
+  constexpr std::string_view kVersion = "xdpctl/v1";
+  if (!document.ok()) return document;
+  const std::string schema = Cell(At(*document, "schema"));
+  if (schema.empty() || schema.starts_with("xdpctl/v1/")) return document;
+  return absl::FailedPreconditionError(
+      absl::StrCat("the answer is of schema ", schema, ", this xdpctl reads ",
+                   Absl(kVersion), ": use xdpctl and rampartd of one version"));
+}
+
 // An error of the socket, with the next step.
-absl::StatusOr<Json> Explain(absl::StatusOr<Json> document) {
-  if (!absl::IsUnavailable(document.status())) return document;
+absl::Status WithNextStep(const absl::Status& status) {
+  if (!absl::IsUnavailable(status)) return status;
   return absl::UnavailableError(absl::StrCat(
-      document.status().message(),
+      status.message(),
       ": is rampartd running? --socket PATH or RAMPART_SOCKET name another"));
 }
 
 }  // namespace
 
+Session::Session(Env& environment) : env(environment) {}
+
+Session::~Session() = default;
+
+absl::StatusOr<Json> Session::AskController(std::string_view path,
+                                            const Query& query) {
+  return OfThisVersion(ToDocument(Call(
+      options.socket, "GET", FormatTarget(path, query), "", options.timeout)));
+}
+
+const Offline& Session::offline() {
+  if (offline_ == nullptr) offline_ = std::make_unique<Offline>(options);
+  return *offline_;
+}
+
 absl::StatusOr<Json> Session::Get(std::string_view path, const Query& query) {
-  if (options.offline)
-    return absl::InvalidArgumentError(
-        "--offline: only drop and map can be read without the controller");
-  return Explain(
-      ToDocument(Call(options.socket, "GET", FormatTarget(path, query), "")));
+  absl::Status why = absl::OkStatus();
+  if (!options.offline) {
+    absl::StatusOr<Json> document = AskController(path, query);
+    if (!absl::IsUnavailable(document.status())) return document;
+    why = WithNextStep(document.status());
+  }
+  absl::StatusOr<Json> document = offline().Get(path, query);
+  if (document.ok()) NoteOffline(why);
+  const bool unreadable = absl::IsUnavailable(document.status());
+  if (unreadable) document = offline().WhyNot(path);
+  if (!why.ok() &&
+      (unreadable || absl::IsFailedPrecondition(document.status())))
+    return absl::UnavailableError(
+        absl::StrCat(why.message(), "; ", document.status().message()));
+  return document;
+}
+
+absl::StatusOr<Json> Session::Peek(std::string_view path) {
+  absl::StatusOr<Json> document = absl::UnavailableError("offline");
+  if (!options.offline) document = AskController(path, {});
+  if (!absl::IsUnavailable(document.status())) return document;
+  return offline().Get(path, {});
 }
 
 absl::StatusOr<Json> Session::Post(std::string_view path, const Json& body) {
-  return Explain(ToDocument(
-      Call(options.socket, "POST", std::string(path), ToText(body))));
+  absl::StatusOr<Json> document =
+      OfThisVersion(ToDocument(Call(options.socket, "POST", std::string(path),
+                                    ToText(body), options.timeout)));
+  if (!document.ok()) return WithNextStep(document.status());
+  return document;
 }
 
 absl::StatusOr<Json> Session::GetOrRead(
@@ -68,37 +114,26 @@ absl::StatusOr<Json> Session::GetOrRead(
     absl::FunctionRef<absl::StatusOr<Json>(const MapReader&)> read) {
   absl::Status why = absl::OkStatus();
   if (!options.offline) {
-    absl::StatusOr<Json> document =
-        ToDocument(Call(options.socket, "GET", FormatTarget(path, query), ""));
+    absl::StatusOr<Json> document = AskController(path, query);
     if (!absl::IsUnavailable(document.status())) return document;
-    why = document.status();
+    why = WithNextStep(document.status());
   }
-  ASSIGN_OR_RETURN(const auto maps, OpenPins(why));
-  answered_offline_ = true;
-  return read(*maps);
+  const absl::StatusOr<const MapReader*> maps = offline().maps();
+  if (!maps.ok() && !why.ok())
+    return absl::Status(
+        maps.status().code(),
+        absl::StrCat(why.message(), "; ", maps.status().message()));
+  if (!maps.ok()) return maps.status();
+  NoteOffline(why);
+  return read(**maps);
 }
 
-absl::StatusOr<std::unique_ptr<MapReader>> Session::OpenPins(
-    const absl::Status& why) {
-  const std::string down = why.ok() ? "" : absl::StrCat(why.message(), "; ");
-  std::string edge = options.edge;
-  if (edge.empty()) {
-    const std::vector<std::string> edges = PinnedEdges(options.bpffs);
-    if (edges.empty())
-      return absl::UnavailableError(absl::StrCat(
-          down, "no pins in ", options.bpffs,
-          "/rampart either (root can see them): is rampartd running?"));
-    if (edges.size() > 1)
-      return absl::InvalidArgumentError(
-          absl::StrCat(down, "several edges have pins; name one with --edge: ",
-                       absl::StrJoin(edges, ", ")));
-    edge = edges[0];
-  }
-  ASSIGN_OR_RETURN(auto maps, OpenPinnedMaps(options.bpffs, edge));
+// Once, however often --watch asks.
+void Session::NoteOffline(const absl::Status& why) {
+  if (answered_offline_) return;
+  answered_offline_ = true;
   Note(absl::StrCat(why.ok() ? "offline" : "the controller is down",
-                    ": this is from the pins of edge ", edge, " in ",
-                    options.bpffs, "/rampart"));
-  return maps;
+                    ": this is from ", offline().Where()));
 }
 
 Format Session::format() const {

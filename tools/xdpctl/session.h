@@ -12,6 +12,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "controller/api/http.h"
 #include "controller/api/json.h"
 #include "controller/dataplane/offline.h"
@@ -22,6 +23,7 @@
 
 namespace rampart::xdpctl {
 
+class Offline;
 struct ListCommand;
 
 struct Options {
@@ -37,13 +39,19 @@ struct Options {
   double watch = 0;            // seconds between rounds; 0: once
   uint32_t rounds = 0;         // 0: for ever
   bool offline = false;
+  std::string batch;  // a file of command lines
+  bool keep_going = false;
   std::string edge;
   std::string bpffs = "/sys/fs/bpf";
+  std::string config = "/etc/rampart/rampartd.yaml";
+  std::string state;                           // "": what `config` says
+  absl::Duration timeout = absl::Seconds(60);  // of one answer
 };
 
 class Session {
  public:
-  explicit Session(Env& environment) : env(environment) {}
+  explicit Session(Env& environment);
+  ~Session();
 
   Env& env;
   Options options;
@@ -58,11 +66,14 @@ class Session {
 
   // Errors: what the API says, as a Status: InvalidArgument, NotFound,
   // FailedPrecondition (conflict), PermissionDenied, Internal; Unavailable only
-  // if nobody listens on the socket.
+  // if nobody listens on the socket. Without a controller the answer is made
+  // from the pins and the state file where these have it (offline.h): that is
+  // said on stderr, and the exit code is kOffline.
   absl::StatusOr<Json> Get(std::string_view path, const Query& query = {});
+  // As Get(), for what is nice to have: says nothing and leaves the exit code.
+  absl::StatusOr<Json> Peek(std::string_view path);
   absl::StatusOr<Json> Post(std::string_view path, const Json& body);
-  // Get(), or when there is no controller `read` on the pins, which makes the
-  // exit code kOffline and says so on stderr.
+  // Get(), but without a controller what `read` makes of the pins.
   absl::StatusOr<Json> GetOrRead(
       std::string_view path, const Query& query,
       absl::FunctionRef<absl::StatusOr<Json>(const MapReader&)> read);
@@ -79,8 +90,12 @@ class Session {
   void Note(std::string_view text);
 
  private:
-  absl::StatusOr<std::unique_ptr<MapReader>> OpenPins(const absl::Status& why);
+  absl::StatusOr<Json> AskController(std::string_view path, const Query& query);
+  const Offline& offline();
+  // Says where answers come from now.
+  void NoteOffline(const absl::Status& why);
 
+  std::unique_ptr<Offline> offline_;
   bool answered_offline_ = false;
 };
 

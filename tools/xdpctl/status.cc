@@ -13,6 +13,22 @@
 namespace rampart::xdpctl {
 namespace {
 
+// What kernel and devices lost beside the outcomes, if anything.
+void PrintLosses(Session& session, const Json& status) {
+  if (!At(status, "losses").empty()) {
+    session.env.out << "losses in kernel and devices:\n";
+    PrintRows(session, At(status, "losses"),
+              {{"ID", "id"},
+               {"DEV", "device"},
+               {"PACKETS", "packets"},
+               {"HELP", "help"}});
+  }
+  const Json& why_not = At(status, "losses_unavailable");
+  if (why_not.is_string() && why_not != "")
+    session.env.out << "losses behind verdicts are not counted: "
+                    << Cell(why_not) << '\n';
+}
+
 void PrintStatus(Session& session, const Json& status) {
   std::ostream& out = session.env.out;
   const auto cell = [&](const char* field, const char* inner = nullptr) {
@@ -28,18 +44,25 @@ void PrintStatus(Session& session, const Json& status) {
              {"MODE", "mode"},
              {"ROLE", "role"},
              {"STATE", "state"},
+             {"RX", "rx"},
              {"FORWARDED", "forwarded"},
              {"PASSED", "passed"},
              {"PUNTED", "punted"},
              {"DROPPED", "dropped"},
+             {"GAP", "gap"},
              {"WHY", "why"}});
   out << "flows  " << cell("flows", "now") << " of "
       << cell("flows", "capacity") << "  started " << cell("flows", "started")
       << "  ended " << cell("flows", "ended") << "  adopted "
       << cell("flows", "adopted") << "\nnat    " << cell("nat", "sessions")
-      << " sessions\npunts  " << cell("punts", "total") << "  pending "
-      << cell("punts", "pending") << "\ndrops  " << cell("drops", "packets")
-      << '\n';
+      << " sessions\npunts  sent " << cell("punts", "sent") << " = received "
+      << cell("punts", "total") << " + lost " << cell("punts", "lost")
+      << " + in rings " << cell("punts", "in_rings")
+      << "\n       received = injected " << cell("punts", "injected")
+      << " + dropped " << cell("punts", "dropped") << " + answered "
+      << cell("punts", "answered") << " + waiting " << cell("punts", "waiting")
+      << "\ndrops  " << cell("drops", "packets") << '\n';
+  PrintLosses(session, status);
   for (const Json& reason : At(status, "degraded"))
     out << "degraded: " << Cell(reason) << '\n';
 }

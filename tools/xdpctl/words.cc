@@ -12,7 +12,18 @@
 namespace rampart::xdpctl {
 namespace {
 
-// The subcommand that `word` stands for; null if `app` has none.
+// An option whose value may be left out: the type is in brackets.
+bool MayBeBare(const CLI::Option& option) {
+  return option.get_type_name().starts_with('[');
+}
+
+bool IsNumber(const std::string& word) {
+  double number;
+  return absl::SimpleAtod(word, &number);
+}
+
+}  // namespace
+
 absl::StatusOr<const CLI::App*> FindSubcommand(const CLI::App& app,
                                                const std::string& word) {
   std::vector<std::string> names;
@@ -20,6 +31,10 @@ absl::StatusOr<const CLI::App*> FindSubcommand(const CLI::App& app,
   std::vector<std::string> choices;
   for (const CLI::App* sub :
        app.get_subcommands([](const CLI::App*) { return true; })) {
+    if (sub->get_group().empty()) {  // not for people
+      if (sub->get_name() == word) return sub;
+      continue;
+    }
     std::vector<std::string> spellings = sub->get_aliases();
     spellings.insert(spellings.begin(), sub->get_name());
     names.push_back(sub->get_name());
@@ -38,26 +53,12 @@ absl::StatusOr<const CLI::App*> FindSubcommand(const CLI::App& app,
                                    absl::StrJoin(choices, ", ")));
 }
 
-// The option that `word` names, of `app` or of what it falls through to; null
-// if there is none.
 const CLI::Option* FindOption(const CLI::App* app, const std::string& word) {
   const CLI::Option* option = nullptr;
   for (; app != nullptr && option == nullptr; app = app->get_parent())
     option = app->get_option_no_throw(word.substr(0, word.find('=')));
   return option;
 }
-
-// An option whose value may be left out: the type is in brackets.
-bool MayBeBare(const CLI::Option& option) {
-  return option.get_type_name().starts_with('[');
-}
-
-bool IsNumber(const std::string& word) {
-  double number;
-  return absl::SimpleAtod(word, &number);
-}
-
-}  // namespace
 
 absl::StatusOr<std::vector<std::string>> CompleteWords(
     const CLI::App& app, std::vector<std::string> words) {

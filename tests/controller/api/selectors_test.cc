@@ -22,7 +22,9 @@ const Selectable kTcp = {.source = Ip("10.1.0.5"),
                          .vnet = "frankfurt",
                          .on_ramp = "fra",
                          .off_ramp = "syd",
-                         .state = "ESTABLISHED"};
+                         .state = "ESTABLISHED",
+                         .rule = "web",
+                         .nat = Ip("203.0.113.1")};
 const Selectable kPing6 = {.source = Ip("2001:db8:1::5"),
                            .destination = Ip("2001:db8:2::9"),
                            .source_port = 77,
@@ -32,7 +34,9 @@ const Selectable kPing6 = {.source = Ip("2001:db8:1::5"),
                            .vnet = "frankfurt",
                            .on_ramp = "hq",
                            .off_ramp = "internet",
-                           .state = "REPLIED"};
+                           .state = "REPLIED",
+                           .rule = {},
+                           .nat = {}};
 
 absl::StatusOr<Selectors> FromWords(const std::string& line) {
   const std::vector<std::string> words =
@@ -72,6 +76,15 @@ TEST(SelectorsTest, ChooseTheFlowsTheySay) {
            {"tunnel syd", true, false},
            {"tunnel internet", false, true},
            {"state established", true, false},
+           {"to 10.2.0.0/16", true, false},
+           {"dport 400-443", true, false},
+           {"dport 0-400", false, true},
+           {"not sport 1000-2000", false, true},
+           {"rule web", true, false},
+           {"not rule web", false, true},
+           {"nat 203.0.113.0/24", true, false},
+           {"nat ::/0", false, false},
+           {"not nat 203.0.113.1", false, true},
            {"not proto tcp", false, true},
            {"not src 10.0.0.0/8 not src 2001:db8::/32", false, false},
            {"tenant acme not dport 80", true, false},

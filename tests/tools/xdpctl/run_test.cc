@@ -1,24 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whole command lines against a server that answers from a table.
-#include "tools/xdpctl/run.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
 #include <fstream>
-#include <map>
-#include <mutex>
-#include <sstream>
-#include <thread>
 
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
-#include "controller/api/error.h"
-#include "controller/api/json.h"
-#include "controller/api/server.h"
+#include "tests/tools/xdpctl/run_fixture.h"
 
 namespace rampart::xdpctl {
 namespace {
@@ -28,79 +16,6 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::StartsWith;
-
-struct Result {
-  int code;
-  std::string out;
-  std::string err;
-};
-
-class RunTest : public ::testing::Test {
- protected:
-  RunTest() {
-    auto server = ApiServer::Listen(
-        io_, {.socket = socket_, .writers = {0, geteuid()}},
-        [this](const ApiRequest& request) { return Answer(request); });
-    EXPECT_TRUE(server.ok()) << server.status();
-    if (server.ok()) server_ = *std::move(server);
-    thread_ = std::thread([this] { io_.run(); });
-  }
-  ~RunTest() override {
-    boost::asio::post(io_, [this] {
-      server_.reset();
-      io_.stop();
-    });
-    thread_.join();
-  }
-
-  ApiResponse Answer(const ApiRequest& request) {
-    const std::lock_guard lock(mutex_);
-    last_ = request;
-    const auto it = answers_.find(request.path);
-    if (it == answers_.end())
-      return ErrorResponse(absl::NotFoundError("no such path"));
-    return it->second;
-  }
-  void On(const std::string& path, const std::string& json) {
-    answers_[path] = {.status = 200, .body = json, .allow = {}};
-  }
-  void Fail(const std::string& path, const absl::Status& status) {
-    answers_[path] = ErrorResponse(status);
-  }
-  Result Run(const std::string& line, const std::string& input = "") {
-    return RunWords(absl::StrSplit(line, ' ', absl::SkipEmpty()), input);
-  }
-  Result RunWords(std::vector<std::string> words,
-                  const std::string& input = "") {
-    std::istringstream in(input);
-    std::ostringstream out, err;
-    Env env = {.in = in,
-               .out = out,
-               .err = err,
-               .variable =
-                   [this](const std::string& name) {
-                     return name == "RAMPART_SOCKET" ? variable_ : "";
-                   },
-               .terminal = terminal_};
-    const int code = xdpctl::Run(env, std::move(words));
-    return {code, out.str(), err.str()};
-  }
-  std::string LastTarget() {
-    const std::lock_guard lock(mutex_);
-    return FormatTarget(last_.path, last_.query);
-  }
-
-  const std::string socket_ =
-      absl::StrCat("/tmp/rp-xdpctl-", getpid(), ".sock");
-  std::string variable_ = socket_;
-  bool terminal_ = false;
-  std::map<std::string, ApiResponse> answers_;
-  std::mutex mutex_;
-  ApiRequest last_;
-  boost::asio::io_context io_;
-  std::unique_ptr<ApiServer> server_;
-  std::thread thread_;
-};
 
 constexpr char kTenants[] =
     R"({"schema":"xdpctl/v1/tenants","tenants":[{"name":"acme","id":1,)"
@@ -249,7 +164,7 @@ TEST_F(RunTest, UsageMistakesEndWithStatus2AndOneLine) {
            {"flow list src", "its value is missing"},
            {"flow list --limit 0", "--limit"},
            {"map dump", "name"},
-           {"flow list --offline", "only drop and map"},
+           {"nat pool list --offline", "only the controller can tell"},
        }) {
     SCOPED_TRACE(c.line);
     const Result result = Run(c.line);
@@ -264,7 +179,7 @@ TEST_F(RunTest, UsageMistakesEndWithStatus2AndOneLine) {
 TEST_F(RunTest, HelpAndVersionEndWell) {
   EXPECT_THAT(Run("--help").out, HasSubstr("Usage: xdpctl"));
   EXPECT_EQ(Run("--help").code, 0);
-  EXPECT_THAT(Run("flow list --help").out, HasSubstr("sport|dport PORT"));
+  EXPECT_THAT(Run("flow list --help").out, HasSubstr("proto NAME"));
   EXPECT_THAT(Run("--version").out, StartsWith("xdpctl "));
 }
 
@@ -434,25 +349,34 @@ TEST_F(RunTest, ADegradedEdgeIsShownAndEndsWithStatus5) {
      R"({"edge":"edge-a","version":"0.1.0","pid":7,"uptime_s":250,)"
      R"("adopted":true,"epoch":3,"tenants":1,"flows":{"now":1,)"
      R"("capacity":10,"started":5,"ended":4,"adopted":2},)"
-     R"("nat":{"sessions":3},"punts":{"total":9,"pending":0},)"
-     R"("drops":{"packets":6},"degraded":["device eth1 is not there"],)"
+     R"("nat":{"sessions":3},"punts":{"total":9,"pending":0,"sent":12,)"
+     R"("lost":2,"in_rings":1,"injected":5,"dropped":2,"answered":1,)"
+     R"("waiting":1},"drops":{"packets":6},)"
+     R"("degraded":["device eth1 is not there"],"losses":[{)"
+     R"("id":"RP-KRN-001","device":"eth0","packets":7,"help":"down"}],)"
+     R"("losses_unavailable":"no BTF",)"
      R"("devices":[{"name":"eth0","role":"uplink","state":"attached",)"
-     R"("mode":"generic","why":"no","forwarded":1,"passed":2,"punted":3,)"
-     R"("dropped":4}]})");
+     R"("mode":"generic","why":"no","rx":15,"forwarded":1,"passed":2,)"
+     R"("punted":3,"dropped":4,"gap":5}]})");
   const Result result = Run("status");
   EXPECT_EQ(result.code, 5);
   EXPECT_EQ(
       result.out,
       "edge-a  rampartd 0.1.0  pid 7  up 4m10s  epoch 3  tenants 1  data plane "
       "adopted\n"
-      "DEV   MODE     ROLE    STATE     FORWARDED  PASSED  PUNTED  DROPPED  "
-      "WHY\n"
-      "eth0  generic  uplink  attached          1       2       3        4  "
-      "no\n"
+      "DEV   MODE     ROLE    STATE     RX  FORWARDED  PASSED  PUNTED  "
+      "DROPPED  GAP  WHY\n"
+      "eth0  generic  uplink  attached  15          1       2       3  "
+      "      4    5  no\n"
       "flows  1 of 10  started 5  ended 4  adopted 2\n"
       "nat    3 sessions\n"
-      "punts  9  pending 0\n"
+      "punts  sent 12 = received 9 + lost 2 + in rings 1\n"
+      "       received = injected 5 + dropped 2 + answered 1 + waiting 1\n"
       "drops  6\n"
+      "losses in kernel and devices:\n"
+      "ID          DEV   PACKETS  HELP\n"
+      "RP-KRN-001  eth0        7  down\n"
+      "losses behind verdicts are not counted: no BTF\n"
       "degraded: device eth1 is not there\n");
 }
 
