@@ -37,6 +37,15 @@ class FakeHooks final : public FlowHooks {
     return decide ? decide(start) : Allow();
   }
   void OnFlowEnd(const FlowEnd& end) override { ends.push_back(end); }
+  Following following() const override { return follow; }
+  void OnFlowInstalled(const FlowState& flow) override {
+    installed.push_back(flow);
+  }
+  void OnFlowRefused(const FlowState& flow, rp_outcome reason) override {
+    refused.emplace_back(flow, reason);
+  }
+  void OnPacketMade() override { ++made; }
+  void OnFlowUpdate(const FlowState& flow) override { updates.push_back(flow); }
 
   static Decision Allow() {
     return {.action = Decision::Action::kAllow, .rule = "all"};
@@ -49,6 +58,11 @@ class FakeHooks final : public FlowHooks {
   std::function<Decision(const FlowStart&)> decide;
   std::vector<FlowTuple> starts;
   std::vector<FlowEnd> ends;
+  Following follow;  // for the next engine
+  std::vector<FlowState> installed;
+  std::vector<std::pair<FlowState, rp_outcome>> refused;
+  int made = 0;
+  std::vector<FlowState> updates;
 };
 
 // Tunnel ids, VNIs and devices of the lab.
