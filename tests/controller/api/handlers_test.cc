@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "controller/api/resource_rows.h"
 #include "tests/controller/api/fakes.h"
+#include "tests/controller/api/json_schema.h"
 
 namespace rampart {
 namespace {
@@ -94,7 +95,9 @@ class HandlersTest : public ::testing::Test {
   Json Get(const std::string& target, int status = 200) {
     const ApiResponse response = Ask("GET", target);
     EXPECT_EQ(response.status, status) << response.body;
-    return Json::parse(response.body);
+    Json document = Json::parse(response.body);
+    EXPECT_EQ(DocumentMismatch(document), "") << target;
+    return document;
   }
   std::string Error(const std::string& target, int status) {
     const Json error = Get(target, status);
