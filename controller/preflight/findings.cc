@@ -90,6 +90,7 @@ std::string Owner(const XdpProgram& program) {
     return program.link_id != 0 ? "pinned, no process holds it"
                                 : "no process holds it";
   std::vector<std::string> names;
+  names.reserve(program.holders.size());
   for (const XdpProgram::Holder& holder : program.holders)
     names.push_back(
         absl::StrCat("pid ", holder.pid, " (", holder.command, ")"));
