@@ -103,6 +103,7 @@ void FlowLog::BeginCounting(uint64_t before_packets) {
 
 std::vector<SinkThread::Statistics> FlowLog::statistics() const {
   std::vector<SinkThread::Statistics> all;
+  all.reserve(sinks_.size());
   for (const auto& sink : sinks_) all.push_back(sink->statistics());
   return all;
 }

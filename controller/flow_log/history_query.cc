@@ -54,7 +54,7 @@ absl::StatusOr<size_t> LimitIn(const Query& query) {
 }
 
 // "7d", "12h", "90m", "30s".
-absl::StatusOr<absl::Duration> ParseLast(std::string text) {
+absl::StatusOr<absl::Duration> ParseLast(const std::string& text) {
   int64_t days;
   absl::Duration duration;
   if (text.ends_with('d') &&
@@ -112,6 +112,17 @@ absl::Status AddTerm(const std::string& name, const std::string& text,
   return absl::OkStatus();
 }
 
+// The external address: what a host's is made, or what was asked for a host.
+IpAddress NatAddress(const Sqlite::Row& row, const IpAddress& source,
+                     const IpAddress& destination) {
+  const auto at = [&](FlowColumn column) {
+    return IpAddress::Parse(row.Text(ColumnOf(column))).value_or(IpAddress());
+  };
+  if (row.IsNull(ColumnOf(FlowColumn::nat))) return {};
+  const IpAddress to_source = at(FlowColumn::to_src);
+  return to_source != source ? to_source : destination;
+}
+
 absl::StatusOr<Selectable> ToSelectable(const Sqlite::Row& row) {
   const auto port = [&](FlowColumn column) {
     return static_cast<uint16_t>(row.Integer(ColumnOf(column)));
@@ -131,7 +142,9 @@ absl::StatusOr<Selectable> ToSelectable(const Sqlite::Row& row) {
                     .vnet = row.Text(ColumnOf(FlowColumn::vnet)),
                     .on_ramp = row.Text(ColumnOf(FlowColumn::on_ramp)),
                     .off_ramp = row.Text(ColumnOf(FlowColumn::off_ramp)),
-                    .state = {}};
+                    .state = {},
+                    .rule = row.Text(ColumnOf(FlowColumn::rule)),
+                    .nat = NatAddress(row, source, destination)};
 }
 
 absl::StatusOr<Json> Select(Sqlite& file, const Query& query, absl::Time now,

@@ -20,7 +20,8 @@ void FlowQueue::Push(std::shared_ptr<const FlowChunk> chunk) {
     return Widen({.first = records.front().sequence,
                   .last = records.back().sequence,
                   .time = records.front().time});
-  if (gap_) items_.emplace_back(*std::exchange(gap_, std::nullopt));
+  if (gap_) items_.emplace_back(*gap_);
+  gap_.reset();
   waiting_ += records.size();
   items_.emplace_back(std::move(chunk));
 }
@@ -50,8 +51,9 @@ std::vector<FlowItem> FlowQueue::Take(size_t records, absl::Duration linger) {
     taken.push_back(std::move(items_.front()));
     items_.pop_front();
   }
-  if (items_.empty() && gap_)
-    taken.emplace_back(*std::exchange(gap_, std::nullopt));
+  if (!items_.empty() || !gap_) return taken;
+  taken.emplace_back(*gap_);
+  gap_.reset();
   return taken;
 }
 

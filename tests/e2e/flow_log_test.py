@@ -200,6 +200,19 @@ class FlowLogTest(e2e.EdgeTest):
             account["history"]["findings"],
             [f"record {start['seq']}: changed after it was written"])
 
+    def test_history_is_there_without_the_controller(self):
+        self.host("acme-1").run("ping", "-c", 1, self.address_of("acme-2", 6))
+        start = self.await_record(event="START", proto="icmpv6")
+        self.await_history(start["seq"])
+        self.lab.rampartd.stop()
+        done = self.lab.xdpctl("--state", f"{self.lab.dir}/state.db", "flow",
+                               "history", "proto", "icmpv6", "-o", "json",
+                               check=False)
+        self.lab.start_edge()
+        self.assertEqual(done.returncode, 6, done.stderr)
+        self.assertIn(start["seq"], [
+            r["seq"] for r in json.loads(done.stdout)["records"]])
+
     def edit(self, sequence):
         path = f"{self.lab.dir}/state.flows.db"
         with sqlite3.connect(path, timeout=10) as history:

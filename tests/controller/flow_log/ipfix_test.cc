@@ -11,8 +11,10 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "absl/strings/str_format.h"
 #include "controller/flow_log/ipfix_sink.h"
 #include "tests/controller/flow_log/log_fixture.h"
 
@@ -185,7 +187,21 @@ class NfcapdTest : public IpfixSinkTest {
               recv(fd.get(), nullptr, 0, MSG_DONTWAIT) < 0 && errno == EAGAIN;
     }
   }
+  // Bytes that the collector's socket holds still; proc(5), /proc/net/udp6.
+  bool HasUnread() {
+    const std::string port = absl::StrFormat(":%04X ", collector_.port);
+    std::ifstream sockets("/proc/net/udp6");
+    for (std::string line; std::getline(sockets, line);) {
+      const size_t queues = line.find(':', line.find(port) + 40);
+      if (line.find(port) < 45 && line.substr(queues + 1, 8) != "00000000")
+        return true;
+    }
+    return false;
+  }
   std::vector<nlohmann::json> Decoded() {
+    const absl::Time deadline = absl::Now() + absl::Seconds(20);
+    while (HasUnread() && absl::Now() < deadline) {
+    }
     Stop();
     FILE* pipe = popen(
         absl::StrCat("nfdump -R ", Path("nf"), " -o json 2>/dev/null").c_str(),
