@@ -108,6 +108,14 @@ devices[] object
     {"drop-last", "The last dropped packets", R"(
 samples[] object
 )"},
+    {"drop-reason", "A reason to drop", R"(
+id string
+reason string
+area string
+help string What it means
+next string What to look at next
+places[] string Where in the source packets were dropped for it
+)"},
     {"drop-tenants", "Dropped packets by tenant and reason", R"(
 drops[] object
   tenant string
@@ -115,6 +123,22 @@ drops[] object
   reason string
   packets integer
   bytes integer
+)"},
+    {"drop-top", "Reasons to drop by packets a second", R"(
+seconds number Between both looks at the counters
+drops[] object
+  id string
+  packets integer Since the counters began
+  packets_s number
+  last_s number|null Seconds since the newest packet that was kept
+  top_tenant string
+  hint string
+  help? string
+ledger object Packets in these seconds
+  forwarded integer
+  passed integer
+  punted integer
+  dropped integer
 )"},
     {"drops", "Dropped packets by device and reason", R"(
 drops[] object
@@ -476,6 +500,22 @@ tenants[] object
     {"top", "What is going on, per second", R"(
 what string devices, flows, tenants, drops, maps or cpus
 rows[] object The busiest first; fields that end in _ps are per second
+)"},
+    {"trace", "A packet on its way", R"(
+time string Of the day
+time_ns integer Of CLOCK_MONOTONIC
+packet integer
+device string
+queue integer
+cpu integer
+tenant string
+vnet string
+verdict string forwarded, punted, passed or dropped
+reason string Of a drop
+steps[] object
+  ns integer Since it came on
+  stage string
+  text string
 )"},
     {"tunnels", "Tunnels of all tenants", R"(
 epoch integer
