@@ -50,6 +50,7 @@ void AddMap(CLI::App& app, Session& session) {
               .summary = "Every map, how full it is",
               .example = "xdpctl map list --sort -entries",
               .run = [&session] { return List(session); }});
+  AddPressure(*map, session);
   auto arguments = std::make_shared<DumpArguments>();
   CLI::App* dump = AddCommand(
       *map, session,

@@ -94,6 +94,7 @@ void AddNouns(CLI::App& app, Session& session) {
   AddTrace(app, session);
   AddCapture(app, session);
   AddMap(app, session);
+  AddTop(app, session);
   AddSchema(app, session);
   AddMeta(app, session);
 }
