@@ -215,9 +215,8 @@ static __always_inline bool finish_gre(struct xdp_md *ctx, struct rp_pkt *pkt,
 
 		if (!sequence)
 			return false;
-		*sequence = bpf_htonl((pkt->dry ? hop->sequence
-						: __sync_fetch_and_add(&hop->sequence, 1)) +
-				      1);
+		*sequence = bpf_htonl(
+			(pkt->dry ? hop->sequence : __sync_fetch_and_add(&hop->sequence, 1)) + 1);
 	}
 	if (hop->flags & RP_NEXT_HOP_GRE_CSUM) {
 		__u16 *check = rp_at(ctx, offset + 4, 2);

@@ -274,7 +274,8 @@ static __always_inline enum rp_verdict outer6_gre(struct xdp_md *ctx, struct rp_
 	key.gre_key = gre.key;
 	peer = find_peer6(pkt, &key);
 	if (!peer)
-		return no_peer(pkt, RP_ADDRESS_TUNNEL, address6_use(pkt, &ip->saddr) & RP_ADDRESS_TUNNEL,
+		return no_peer(pkt, RP_ADDRESS_TUNNEL,
+			       address6_use(pkt, &ip->saddr) & RP_ADDRESS_TUNNEL,
 			       gre.flags & RP_GRE_KEY ? RP_DROP_GRE_KEY : RP_DROP_NO_PEER);
 	return take_gre(ctx, pkt, peer, offset, &gre);
 }

@@ -99,9 +99,9 @@ TEST(SplitV4Test, WhatWasSplitTwiceComesTogetherAgain) {
     const Bytes options(random() % 4 * 4, 1);
     const size_t payload = random() % 4000;
     const Bytes packet = PacketWith(options, payload);
-    Reassembly reassembly({.fragments = 200}, clock,
-                          [](rp_outcome, const rp_punt&,
-                             absl::Span<const uint8_t>) { FAIL(); });
+    Reassembly reassembly(
+        {.fragments = 200}, clock,
+        [](rp_outcome, const rp_punt&, absl::Span<const uint8_t>) { FAIL(); });
     std::vector<Bytes> pieces;
     for (const Bytes& piece : SplitV4(packet, 800 + random() % 800, 77)) {
       const size_t mtu = 100 + random() % 1500;
