@@ -92,7 +92,7 @@ TEST_F(MetaTest, ExamplesAreFoundByWords) {
 }
 
 TEST_F(MetaTest, CommandsAndOptionsAreCompleted) {
-  EXPECT_THAT(Complete({"t"}), ElementsAre("tenant", "tunnel"));
+  EXPECT_THAT(Complete({"v"}), ElementsAre("vnet"));
   EXPECT_THAT(Complete({"nat", ""}),
               UnorderedElementsAre("pool", "port", "session", "whois"));
   EXPECT_THAT(Complete({"ten", "li"}), ElementsAre("list"));

@@ -75,7 +75,7 @@ class ShellsTest(unittest.TestCase):
             printf '%s\\n' "${{COMPREPLY[@]}}"''')
 
     def test_bash(self):
-        self.assertEqual(self.in_bash('t'), ['tenant', 'tunnel'])
+        self.assertEqual(self.in_bash('d'), ['dev', 'drop'])
         self.assertEqual(self.in_bash('tenant', 'show', ''),
                          ['acme', 'globex'])
         self.assertEqual(self.in_bash('tenant', 'show', 'g'), ['globex'])
@@ -95,7 +95,7 @@ class ShellsTest(unittest.TestCase):
             _xdpctl''')
 
     def test_zsh(self):
-        self.assertEqual(self.in_zsh('t'), ['tenant', 'tunnel'])
+        self.assertEqual(self.in_zsh('d'), ['dev', 'drop'])
         self.assertEqual(self.in_zsh('tenant', 'show', ''),
                          ['acme', 'globex'])
         self.assertEqual(self.in_zsh('apply', '-f', ''), ['FILES'])
@@ -107,7 +107,7 @@ class ShellsTest(unittest.TestCase):
         return [found.split('\t')[0] for found in lines]
 
     def test_fish(self):
-        self.assertEqual(self.in_fish('xdpctl t'), ['tenant', 'tunnel'])
+        self.assertEqual(self.in_fish('xdpctl d'), ['dev', 'drop'])
         self.assertEqual(self.in_fish('xdpctl tenant show '),
                          ['acme', 'globex'])
 
