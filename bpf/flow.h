@@ -320,7 +320,7 @@ static __always_inline void carry_count(struct rp_flow *flow, __u64 half, __u32 
 }
 
 /* Counts a packet that will be sent on. */
-static __always_inline void count_flow(const struct rp_pkt *pkt, struct rp_flow *flow)
+static __always_inline void count_packet(const struct rp_pkt *pkt, struct rp_flow *flow)
 {
 	__u64 add = (1ULL << RP_COUNT_BYTES) + pkt->ip_len;
 	__u64 before = __sync_fetch_and_add(&flow->count, add);
@@ -330,6 +330,12 @@ static __always_inline void count_flow(const struct rp_pkt *pkt, struct rp_flow 
 		carry_count(flow, RP_COUNT_BYTES_CARRY, 1);
 	if (over & RP_COUNT_PACKETS_CARRY)
 		carry_count(flow, RP_COUNT_PACKETS_CARRY, 1 << RP_CARRY_PACKETS);
+}
+
+/* And the flow lives on. */
+static __always_inline void count_flow(const struct rp_pkt *pkt, struct rp_flow *flow)
+{
+	count_packet(pkt, flow);
 	if (flow->last_seen != pkt->now)
 		flow->last_seen = pkt->now;
 }

@@ -283,6 +283,8 @@ RP_GLOBAL int icmp_error_stage(struct xdp_md *ctx, struct rp_pkt *pkt)
 	RP_TRY(next_hop_stage(pkt));
 	if (pkt->ip_len > pkt->mtu)
 		return rp_drop(pkt, RP_DROP_TOO_BIG); /* no errors about errors (RFC 1122) */
+	if (!pkt->dry)
+		count_packet(pkt, hit.flow); /* an error keeps no flow alive (RFC 5508 REQ-6) */
 	if (hit.v4)
 		translate_error4(ctx, pkt, &quote, hit.v4);
 	else if (hit.v6)

@@ -121,7 +121,7 @@ class Explanation {
     for (const ExplainedStep& step : said.steps)
       steps_.push_back({{"stage", step.stage}, {"text", step.text}});
     if (said.policy) policy_ = PolicyJson(*context_.snapshot, *said.policy);
-    if (said.route) AddRoutes(said);
+    if (said.route) AddRoutes(*said.route, said.lost);
     if (!said.pool.empty()) pool_ = said.pool;
     return said;
   }
@@ -133,10 +133,11 @@ class Explanation {
     return std::min<size_t>(last().l3, origin_.frame.size());
   }
 
-  void AddRoutes(const NewFlowExplanation& said) {
-    route_ = {{"won", ToString(*said.route)}, {"lost", Json::array()}};
-    for (const Snapshot::RouteRef& lost : said.lost)
-      route_["lost"].push_back(ToString(lost));
+  void AddRoutes(const Snapshot::RouteRef& won,
+                 absl::Span<const Snapshot::RouteRef> lost) {
+    route_ = {{"won", ToString(won)}, {"lost", Json::array()}};
+    for (const Snapshot::RouteRef& route : lost)
+      route_["lost"].push_back(ToString(route));
   }
 
   Verdict OnPunt() {

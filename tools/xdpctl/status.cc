@@ -23,10 +23,10 @@ void PrintLosses(Session& session, const Json& status) {
                {"PACKETS", "packets"},
                {"HELP", "help"}});
   }
-  const Json& why_not = At(status, "losses_unavailable");
-  if (why_not.is_string() && why_not != "")
-    session.env.out << "losses behind verdicts are not counted: "
-                    << Cell(why_not) << '\n';
+  const std::string why_not = Cell(At(status, "losses_unavailable"));
+  if (!why_not.empty())
+    session.env.out << "losses behind verdicts are not counted: " << why_not
+                    << '\n';
 }
 
 void PrintStatus(Session& session, const Json& status) {
