@@ -31,7 +31,7 @@ class NatLimitsTest(nat_lab.NatTest):
         # Two blocks of 32: the third subscriber finds none.
         "tiny": {"ports": "20000-20063", "block_size": 32,
                  "blocks_per_subscriber": 1},
-        "large": {"count": 3, "block_size": 64, "blocks_per_subscriber": 4},
+        "large": {"count": 3, "block_size": 64, "blocks_per_subscriber": 64},
         "slow": {"mappings_per_second": 1},
     }
     BY_TENANT = {"initech": "slow", "globex": "large", "hooli": "large"}
