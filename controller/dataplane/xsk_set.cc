@@ -284,6 +284,7 @@ std::vector<PuntLosses> XskSet::Losses() const {
     losses.no_frame += statistics.rx_dropped;
   }
   std::vector<PuntLosses> all;
+  all.reserve(slots.size());
   for (const auto& [slot, losses] : slots) all.push_back(losses);
   return all;
 }

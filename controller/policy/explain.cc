@@ -199,9 +199,7 @@ std::vector<NearRule> Nearest(const FlowStart& start) {
   for (const PolicyRule& rule : start.vnet.tenant->policies)
     if (rule.action == PolicyAction::kAllow)
       rules.emplace_back(DistanceOf(rule, start), &rule);
-  std::stable_sort(
-      rules.begin(), rules.end(),
-      [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::sort(rules.begin(), rules.end());  // of those as near: in their order
   std::vector<NearRule> nearest;
   for (size_t i = 0; i < std::min(rules.size(), kChecksMax); ++i) {
     // An allowing rule that matches stands behind the one that refused.

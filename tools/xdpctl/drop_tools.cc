@@ -18,6 +18,7 @@
 #include "tools/xdpctl/list.h"
 #include "tools/xdpctl/nouns.h"
 #include "tools/xdpctl/pins.h"
+#include "tools/xdpctl/rows.h"
 #include "tools/xdpctl/session.h"
 
 namespace rampart::xdpctl {
@@ -78,7 +79,7 @@ std::string ToPcapng(const Json& rows) {
     const std::string device = Text(At(row, "device"));
     const std::string link = Text(At(row, "link"));
     const auto [it, added] =
-        interfaces.emplace(device + " " + link, interfaces.size());
+        interfaces.emplace(absl::StrCat(device, " ", link), interfaces.size());
     if (added)
       AppendInterface(
           {.name = device,
@@ -228,7 +229,7 @@ absl::StatusOr<Json> TopDocument(Session& session, double seconds) {
       if (reason.id == id) row["help"] = reason.help;
     rows.push_back(std::move(row));
   }
-  std::stable_sort(rows.begin(), rows.end(), [](const Json& a, const Json& b) {
+  SortStably(rows, [](const Json& a, const Json& b) {
     return a["packets_s"] > b["packets_s"];
   });
   Json document = Document("drop-top");
@@ -283,7 +284,9 @@ absl::StatusOr<int> Watch(Session& session) {
       if (time <= shown) continue;
       newest = std::max(newest, time);
       PrintSample(rows[i], session.env.out);
-      if (left != 0 && --left == 0) return kOk;
+      if (left == 0) continue;
+      --left;
+      if (left == 0) return kOk;
     }
     session.env.out.flush();
     shown = newest;

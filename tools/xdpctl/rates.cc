@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "tools/xdpctl/rows.h"
 #include "tools/xdpctl/table.h"
 
 namespace rampart::xdpctl {
@@ -57,7 +58,7 @@ Json Pair(const Readings& readings, std::string_view rows,
 }
 
 void SortDescending(Json& rows, const char* field) {
-  std::stable_sort(rows.begin(), rows.end(), [&](const Json& a, const Json& b) {
+  SortStably(rows, [&](const Json& a, const Json& b) {
     return NumberOf(At(a, field)) > NumberOf(At(b, field));
   });
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <numeric>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -120,19 +121,31 @@ absl::Status SortRows(Json& rows, const std::vector<Column>& columns,
     by = found[0];
   }
   if (!rows.is_array()) return absl::OkStatus();
-  std::vector<std::pair<Json, Json>> keyed;
+  Json keyed = Json::array();
   for (Json& row : rows) {
     Json value = by.field.empty() ? Json(CellOf(by, row, true))
                                   : SortValue(At(row, by.field));
-    keyed.emplace_back(std::move(value), std::move(row));
+    keyed.push_back(Json::array({std::move(value), std::move(row)}));
   }
-  std::stable_sort(
-      keyed.begin(), keyed.end(), [&](const auto& a, const auto& b) {
-        return descending ? Less(b.first, a.first) : Less(a.first, b.first);
-      });
-  for (size_t i = 0; i < keyed.size(); ++i)
-    rows[i] = std::move(keyed[i].second);
+  SortStably(keyed, [&](const Json& a, const Json& b) {
+    return descending ? Less(b[0], a[0]) : Less(a[0], b[0]);
+  });
+  for (size_t i = 0; i < keyed.size(); ++i) rows[i] = std::move(keyed[i][1]);
   return absl::OkStatus();
+}
+
+// Not std::stable_sort: that of g++ 12 uses what clang 19 finds deprecated.
+void SortStably(Json& rows,
+                absl::FunctionRef<bool(const Json& a, const Json& b)> before) {
+  std::vector<size_t> order(rows.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    if (before(rows[a], rows[b])) return true;
+    return a < b && !before(rows[b], rows[a]);
+  });
+  Json sorted = Json::array();
+  for (const size_t i : order) sorted.push_back(std::move(rows[i]));
+  rows = std::move(sorted);
 }
 
 }  // namespace rampart::xdpctl

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "tools/xdpctl/list.h"
@@ -27,6 +28,10 @@ std::string CellOf(const Column& column, const Json& row, bool exact);
 // Equal rows stay as they are. Errors: InvalidArgument that lists the columns.
 absl::Status SortRows(Json& rows, const std::vector<Column>& columns,
                       const std::string& key);
+
+// Puts rows in order; rows that are alike stay as they were.
+void SortStably(Json& rows,
+                absl::FunctionRef<bool(const Json& a, const Json& b)> before);
 
 }  // namespace rampart::xdpctl
 

@@ -224,10 +224,10 @@ int Run(Env& env, std::vector<std::string> words) {
   if (!socket.empty()) session.options.socket = socket;
   session.options.state = env.variable("RAMPART_STATE");
   CLI::App app("Shows and steers a Rampart edge.", "xdpctl");
-  app.formatter_fn(
-      [&session](const CLI::App* asked, std::string, CLI::AppFormatMode) {
-        return ToText(PageOf(*asked, session));
-      });
+  app.formatter_fn([&session](const CLI::App* asked, const std::string&,
+                              CLI::AppFormatMode) {
+    return ToText(PageOf(*asked, session));
+  });
   AddOptions(app, session.options);
   AddBatch(app, session.options);
   AddNouns(app, session);

@@ -68,7 +68,6 @@ RP_FIELD(dropped_ps)
 RP_FIELD(started_ps)
 RP_FIELD(ended_ps)
 RP_FIELD(packets_ps)
-RP_FIELD(entries_ps)
 RP_FIELD(softirq)
 #undef RP_FIELD
 
@@ -151,6 +150,7 @@ Json RowsFor(const std::string& what, const Sample& before,
 
 Table TableFor(const Json& rows, const std::vector<Column>& columns) {
   std::vector<std::string> cells;
+  cells.reserve(columns.size());
   for (const Column& column : columns) cells.push_back(column.header);
   Table table(cells);
   for (const Json& row : rows) {
