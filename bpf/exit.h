@@ -146,4 +146,14 @@ static __always_inline int rp_exit(struct xdp_md *ctx, struct rp_pkt *pkt, enum 
 	}
 }
 
+/* As rp_exit(), but the packet's state can stay in registers. */
+static __always_inline int fast_exit(struct xdp_md *ctx, const struct rp_pkt *pkt,
+				     enum rp_verdict verdict)
+{
+	if (verdict == RP_DROP)
+		return exit_drop(ctx, pkt);
+	count_forwarded(pkt);
+	return verdict == RP_TX ? XDP_TX : XDP_REDIRECT;
+}
+
 #endif /* RAMPART_BPF_EXIT_H_ */

@@ -270,16 +270,6 @@ static __always_inline enum rp_verdict fast_outer6(struct xdp_md *ctx, struct rp
 	return fast_gue(ctx, pkt, peer, FAST_GUE6);
 }
 
-/* As rp_exit(), but the packet's state can stay in registers. */
-static __always_inline int fast_exit(struct xdp_md *ctx, const struct rp_pkt *pkt,
-				     enum rp_verdict verdict)
-{
-	if (verdict == RP_DROP)
-		return exit_drop(ctx, pkt);
-	count_forwarded(pkt);
-	return verdict == RP_TX ? XDP_TX : XDP_REDIRECT;
-}
-
 /* Both return enum xdp_action, or FAST_NOT: this packet takes the long way. */
 RP_GLOBAL int fast_way4(struct xdp_md *ctx)
 {
