@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "controller/explain/nat_forecast.h"
 
-#include <netinet/in.h>
-
 #include <algorithm>
 #include <optional>
 #include <vector>
@@ -12,20 +10,6 @@
 
 namespace rampart {
 namespace {
-
-std::optional<PortSpace> SpaceOf(uint8_t protocol) {
-  switch (protocol) {
-    case IPPROTO_TCP:
-      return kTcp;
-    case IPPROTO_UDP:
-      return kUdp;
-    case IPPROTO_ICMP:
-    case IPPROTO_ICMPV6:
-      return kIcmp;
-    default:
-      return std::nullopt;
-  }
-}
 
 std::optional<SubscriberUse> FindSubscriber(
     const NatAllocator& nat, const NatAllocator::Request& request) {

@@ -23,21 +23,6 @@
 
 namespace rampart {
 
-// Nothing for protocols that are translated by address only.
-inline std::optional<PortSpace> SpaceOf(uint8_t protocol) {
-  switch (protocol) {
-    case IPPROTO_TCP:
-      return kTcp;
-    case IPPROTO_UDP:
-      return kUdp;
-    case IPPROTO_ICMP:
-    case IPPROTO_ICMPV6:
-      return kIcmp;
-    default:
-      return std::nullopt;
-  }
-}
-
 inline bool IsTcpOrUdp(uint8_t protocol) {
   return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP;
 }

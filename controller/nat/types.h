@@ -3,8 +3,11 @@
 #ifndef RAMPART_CONTROLLER_NAT_TYPES_H_
 #define RAMPART_CONTROLLER_NAT_TYPES_H_
 
+#include <netinet/in.h>
+
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -30,6 +33,21 @@ struct Subscriber {
 // The number spaces that one block covers. kIcmp: echo identifiers.
 enum PortSpace : uint8_t { kTcp, kUdp, kIcmp };
 inline constexpr int kPortSpaces = 3;
+
+// Nothing for protocols that are translated by address only.
+inline std::optional<PortSpace> SpaceOf(uint8_t protocol) {
+  switch (protocol) {
+    case IPPROTO_TCP:
+      return kTcp;
+    case IPPROTO_UDP:
+      return kUdp;
+    case IPPROTO_ICMP:
+    case IPPROTO_ICMPV6:
+      return kIcmp;
+    default:
+      return std::nullopt;
+  }
+}
 
 enum class NatVerdict : uint8_t {
   kGranted,
