@@ -69,21 +69,11 @@ class Runner final : public DryRunner {
 };
 
 absl::StatusOr<uint32_t> Runner::IfindexOf(uint32_t slot) const {
-  uint32_t ifindex = 0;
-  RETURN_IF_ERROR(
-      maps_->ForEach("rp_devices", sizeof(uint32_t), sizeof(rp_device),
-                     [&](const void* key, const void* value) {
-                       uint32_t at;
-                       rp_device device;
-                       std::memcpy(&at, key, sizeof(at));
-                       std::memcpy(&device, value, sizeof(device));
-                       if (at == slot && device.role != RP_ROLE_NONE)
-                         ifindex = device.ifindex;
-                       return at < slot;
-                     }));
-  if (ifindex == 0)
+  ASSIGN_OR_RETURN(const rp_device device,
+                   maps_->Get<rp_device>("rp_devices", slot));
+  if (device.role == RP_ROLE_NONE)
     return absl::NotFoundError(absl::StrCat(Who(slot), ": it has no device"));
-  return ifindex;
+  return device.ifindex;
 }
 
 absl::Status Runner::RunProgram(int program, absl::Span<const uint8_t> frame,

@@ -100,6 +100,13 @@ class PinReader final : public MapReader {
   absl::StatusOr<std::vector<DropSample>> ReadSamples() const override;
 
  private:
+  absl::Status Lookup(std::string_view map, const void* key, size_t key_size,
+                      void* value, size_t value_size) const override {
+    ASSIGN_OR_RETURN(UniqueFd fd, Open(map));
+    ASSIGN_OR_RETURN(const MapFd reader,
+                     MapFd::Of(std::move(fd), key_size, value_size));
+    return reader.Lookup(key, value);
+  }
   absl::StatusOr<UniqueFd> Open(std::string_view map) const {
     return OpenPin(folder_ + "/" + std::string(map));
   }

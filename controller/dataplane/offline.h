@@ -42,6 +42,16 @@ class MapReader {
  public:
   virtual ~MapReader() = default;
 
+  // The entry of a hash or array map. Errors: NotFound (no such entry, or the
+  // map is not pinned), FailedPrecondition (other sizes than these).
+  template <typename V, typename K>
+  absl::StatusOr<V> Get(std::string_view map, const K& key) const {
+    V value;
+    const absl::Status status =
+        Lookup(map, &key, sizeof(key), &value, sizeof(value));
+    if (!status.ok()) return status;
+    return value;
+  }
   // Calls visit(key, value) for the entries of a hash or array map until it
   // returns false. Entries that come or go meanwhile may be missed. Errors:
   // NotFound (not pinned), FailedPrecondition (other sizes than these).
@@ -64,6 +74,11 @@ class MapReader {
   virtual absl::StatusOr<std::vector<TenantDrops>> ReadTenantDrops() const = 0;
   // The last dropped packets of every reason, newest first.
   virtual absl::StatusOr<std::vector<DropSample>> ReadSamples() const = 0;
+
+ private:
+  virtual absl::Status Lookup(std::string_view map, const void* key,
+                              size_t key_size, void* value,
+                              size_t value_size) const = 0;
 };
 
 // Errors: NotFound if `edge` has no pins, PermissionDenied without root.

@@ -8,7 +8,6 @@
 #include <optional>
 #include <utility>
 
-#include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "controller/api/map_rows.h"
 #include "controller/api/names.h"
@@ -27,32 +26,6 @@ namespace {
 
 constexpr uint16_t kGuePort = 6080;  // if there is no rp_config
 
-// The first entry of a map for which `wanted` is true.
-template <typename K, typename V>
-std::optional<std::pair<K, V>> FindEntry(
-    const MapReader& maps, std::string_view map,
-    absl::FunctionRef<bool(const K&, const V&)> wanted) {
-  std::optional<std::pair<K, V>> found;
-  (void)maps.ForEach(map, sizeof(K), sizeof(V),
-                     [&](const void* key, const void* value) {
-                       std::pair<K, V> entry;
-                       std::memcpy(&entry.first, key, sizeof(K));
-                       std::memcpy(&entry.second, value, sizeof(V));
-                       if (wanted(entry.first, entry.second)) found = entry;
-                       return !found;
-                     });
-  return found;
-}
-
-template <typename V>
-std::optional<V> At(const MapReader& maps, std::string_view map,
-                    uint32_t index) {
-  const auto entry = FindEntry<uint32_t, V>(
-      maps, map, [&](const uint32_t& key, const V&) { return key == index; });
-  if (!entry) return std::nullopt;
-  return entry->second;
-}
-
 // Adds to a step the entry that was read.
 void AddEntry(std::string_view map, Json key, const void* raw_key,
               const void* raw_value, uint32_t now, Json& step) {
@@ -68,20 +41,23 @@ void AddEntry(std::string_view map, Json key, const void* raw_key,
 template <typename V>
 void AddIndexed(const MapReader& maps, std::string_view map, uint32_t index,
                 uint32_t now, Json& step) {
-  if (const std::optional<V> value = At<V>(maps, map, index))
+  if (const absl::StatusOr<V> value = maps.Get<V>(map, index); value.ok())
     AddEntry(map, index, &index, &*value, now, step);
 }
 
+// Its key, the outer addresses, is not in the event.
 template <typename K>
 void AddPeer(const MapReader& maps, std::string_view map, const rp_event& event,
              uint32_t now, Json& step) {
-  const auto entry =
-      FindEntry<K, rp_peer>(maps, map, [&](const K&, const rp_peer& peer) {
-        return peer.tunnel == event.tunnel && peer.index == event.peer;
+  (void)maps.ForEach(
+      map, sizeof(K), sizeof(rp_peer), [&](const void* key, const void* value) {
+        rp_peer peer;
+        std::memcpy(&peer, value, sizeof(peer));
+        if (peer.tunnel != event.tunnel || peer.index != event.peer)
+          return true;
+        AddEntry(map, absl::StrCat("peer ", event.peer), key, value, now, step);
+        return false;
       });
-  if (entry)
-    AddEntry(map, absl::StrCat("peer ", event.peer), &entry->first,
-             &entry->second, now, step);
 }
 
 void AddRamp(const MapReader& maps, const rp_event& event, uint32_t now,
@@ -110,14 +86,12 @@ void AddFlow(const MapReader& maps, const rp_event& event, uint32_t now,
 void AddGrant(const MapReader& maps, const rp_event& event, uint32_t now,
               Json& step) {
   if (event.realm == RP_REALM_UNDERLAY) return;
-  const auto entry = FindEntry<rp_grant_key, rp_grant>(
-      maps, "rp_grants", [&](const rp_grant_key& key, const rp_grant&) {
-        return key.tunnel == event.tunnel && key.realm == event.realm;
-      });
-  if (entry)
+  const rp_grant_key key = {event.tunnel, event.realm};
+  const auto grant = maps.Get<rp_grant>("rp_grants", key);
+  if (grant.ok())
     AddEntry("rp_grants",
              absl::StrCat("tunnel ", event.tunnel, " realm ", event.realm),
-             &entry->first, &entry->second, now, step);
+             &key, &*grant, now, step);
 }
 
 void AddMap(const MapReader& maps, const rp_event& event, uint32_t now,
@@ -249,17 +223,18 @@ std::string EventNames::Tenant(uint32_t id) const {
 }
 
 std::string EventNames::Device(uint32_t slot) const {
-  const std::optional<rp_device> device =
-      At<rp_device>(maps_, "rp_devices", slot);
+  const auto device = maps_.Get<rp_device>("rp_devices", slot);
   char name[IF_NAMESIZE];
-  if (device && device->role == RP_ROLE_INJECT) return "the controller's TAP";
-  if (device && if_indextoname(device->ifindex, name) != nullptr) return name;
+  if (device.ok() && device->role == RP_ROLE_INJECT)
+    return "the controller's TAP";
+  if (device.ok() && if_indextoname(device->ifindex, name) != nullptr)
+    return name;
   return absl::StrCat("slot ", slot);
 }
 
 uint16_t EventNames::gue_port() const {
-  const auto config = At<rp_config>(maps_, "rp_config", 0);
-  return config ? ntohs(config->gue_port) : kGuePort;
+  const auto config = maps_.Get<rp_config>("rp_config", uint32_t{0});
+  return config.ok() ? ntohs(config->gue_port) : kGuePort;
 }
 
 EventText TextOf(const rp_event& event, absl::Span<const uint8_t> bytes,

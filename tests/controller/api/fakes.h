@@ -66,6 +66,18 @@ class FakeMaps : public MapReader {
   static std::string Bytes(const T& value) {
     return std::string(reinterpret_cast<const char*>(&value), sizeof(value));
   }
+  absl::Status Lookup(std::string_view map, const void* key, size_t key_size,
+                      void* value, size_t value_size) const override {
+    bool found = false;
+    const absl::Status status = ForEach(
+        map, key_size, value_size, [&](const void* each, const void* entry) {
+          found = std::memcmp(each, key, key_size) == 0;
+          if (found) std::memcpy(value, entry, value_size);
+          return !found;
+        });
+    if (!status.ok() || found) return status;
+    return absl::NotFoundError("no such entry");
+  }
   std::map<std::string, std::vector<std::pair<std::string, std::string>>>
       entries_;
 };
