@@ -25,6 +25,8 @@ namespace {
 constexpr uint32_t kLoopback = 1;  // ifindex; a test run sends nothing
 constexpr uint32_t kFlows = 4096;
 constexpr size_t kRoomAround = 4096;
+constexpr uint32_t kDryRing = 0;  // in rp_watch_rings
+constexpr uint32_t kDryRingBytes = 256 << 10;
 // A page of a test run holds no longer frame with metadata in front.
 constexpr size_t kDryMax = 3400;
 
@@ -55,6 +57,15 @@ absl::Status ShareMaps(rampart_bpf* to, rampart_bpf* from) {
   return absl::OkStatus();
 }
 
+// The reason that a dry run gave is the one that was counted.
+void ExpectCounted(std::optional<uint32_t> told, const Result& run) {
+  for (const auto& [outcome, counts] : run.counted)
+    if (told != outcome.value)
+      ADD_FAILURE() << "explained as dropped for "
+                    << (told ? OutcomeName(*told) : "nothing")
+                    << ", but counted" << ToString(run.counted);
+}
+
 int Quiet(libbpf_print_level level, const char* format, va_list args) {
   if (level != LIBBPF_WARN) return 0;
   return std::vfprintf(stderr, format, args);
@@ -74,6 +85,7 @@ absl::StatusOr<std::unique_ptr<Programs>> Programs::Load(uint32_t flows) {
     if (absl::Status s = programs->LoadSlot(slot, program, flows); !s.ok())
       return s;
   if (absl::Status s = programs->OpenFlowTables(flows); !s.ok()) return s;
+  if (absl::Status s = programs->OpenDryRing(); !s.ok()) return s;
   programs->socket_.reset(socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0));
   if (!programs->socket_.valid())
     return absl::ErrnoToStatus(errno, "AF_XDP socket");
@@ -96,6 +108,27 @@ absl::Status Programs::OpenFlowTables(uint32_t flows) {
   flows4_ = *std::move(table4);
   flows6_ = *std::move(table6);
   return absl::OkStatus();
+}
+
+absl::Status Programs::OpenDryRing() {
+  dry_ring_fd_.reset(bpf_map_create(BPF_MAP_TYPE_RINGBUF, "dry", 0, 0,
+                                    kDryRingBytes, nullptr));
+  if (!dry_ring_fd_.valid()) return absl::ErrnoToStatus(errno, "ring");
+  auto ring = EventRing::Of(dry_ring_fd_.get());
+  if (!ring.ok()) return ring.status();
+  dry_ring_ = *std::move(ring);
+  Put("rp_watch_rings", kDryRing, dry_ring_fd_.get());
+  return absl::OkStatus();
+}
+
+std::optional<uint32_t> Programs::ReadDryDrop() const {
+  std::optional<uint32_t> reason;
+  const auto read =
+      dry_ring_->Read([&](const rp_event& event, absl::Span<const uint8_t>) {
+        if (event.point == RP_AT_DROP) reason = event.reason;
+      });
+  if (!read.ok()) Die("read what a dry run told");
+  return reason;
 }
 
 void Programs::ForgetRamps() const {
@@ -183,7 +216,7 @@ Result Programs::RunOnly(Slot slot, const Bytes& packet, int metadata) const {
 }
 
 Result Programs::RunDry(Slot slot, const Bytes& packet) const {
-  const rp_dry_run dry = {RP_DRY_RUN, 0};
+  const rp_dry_run dry = {RP_DRY_RUN, kDryRing};
   Bytes metadata(sizeof(dry));
   std::memcpy(metadata.data(), &dry, sizeof(dry));
   return RunBehind(slot, metadata, packet);
@@ -192,7 +225,9 @@ Result Programs::RunDry(Slot slot, const Bytes& packet) const {
 Result Programs::RunOn(Slot slot, const Bytes& packet, int metadata) const {
   const Counters before = ReadCounters();
   const bool has_room = packet.size() < kDryMax && metadata == 0;
+  if (has_room) ReadDryDrop();
   const Result dry = has_room ? RunDry(slot, packet) : Result();
+  const std::optional<uint32_t> told = has_room ? ReadDryDrop() : std::nullopt;
   Result run = RunOnly(slot, packet, metadata);
   if (has_room && (dry.verdict != run.verdict || dry.output != run.output))
     ADD_FAILURE() << "explained as another thing than what happened";
@@ -203,6 +238,7 @@ Result Programs::RunOn(Slot slot, const Bytes& packet, int metadata) const {
     now.second -= counts.second;
     if (now.first == 0 && now.second == 0) run.counted.erase(outcome);
   }
+  if (has_room && run.verdict == XDP_DROP) ExpectCounted(told, run);
   return run;
 }
 

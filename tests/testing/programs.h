@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <ostream>
 #include <string>
 #include <utility>
@@ -15,6 +16,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "controller/base/unique_fd.h"
+#include "controller/dataplane/event_ring.h"
 #include "controller/dataplane/flow_table.h"
 #include "maps/outcomes.h"
 #include "maps/watch.h"
@@ -58,9 +60,10 @@ class Programs {
   static absl::StatusOr<std::unique_ptr<Programs>> Load(uint32_t flows);
   ~Programs();
 
-  // Runs the program of `slot`, first dry: that must come to the same and count
-  // nothing. metadata: bytes of XDP metadata in front of the packet; they take
-  // room from the headers, and there is no dry run then.
+  // Runs the program of `slot`, first dry: that must come to the same, be
+  // dropped for the reason that is counted then, and count nothing. metadata:
+  // bytes of XDP metadata in front of the packet; they take room from the
+  // headers, and there is no dry run then.
   Result RunOn(Slot slot, const Bytes& packet, int metadata = 0) const;
   // Without counters: for many packets in a row.
   Result RunOnly(Slot slot, const Bytes& packet, int metadata = 0) const;
@@ -109,6 +112,10 @@ class Programs {
   void GetBytes(const std::string& map, const void* key, void* value) const;
 
   absl::Status OpenFlowTables(uint32_t flows);
+  absl::Status OpenDryRing();
+  // Why the last dry run's packet was dropped; nothing: it was not. Forgets
+  // what was told so far.
+  std::optional<uint32_t> ReadDryDrop() const;
 
   std::vector<rampart_bpf*> loaded_;  // the first one owns the maps
   NoGracePeriod grace_period_;
@@ -117,6 +124,8 @@ class Programs {
   std::unique_ptr<FlowTable6> flows6_;
   mutable uint32_t ramps_ = 0;  // generation
   std::map<Slot, int> program_fds_;
+  UniqueFd dry_ring_fd_;
+  std::unique_ptr<EventRing> dry_ring_;
   UniqueFd socket_;
 };
 
