@@ -8,8 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/bpf/ramps.h"
-#include "tests/testing/program_test.h"
+#include "tests/bpf/translated_flow.h"
 
 namespace rampart::testing {
 namespace {
@@ -66,40 +65,10 @@ std::string FileOf(const rp_drop_sample& sample) {
   return name;
 }
 
-class LedgerTest : public ProgramTest,
-                   public ::testing::WithParamInterface<bool> {
- protected:
-  void SetUp() override {
-    ProgramTest::SetUp();
-    if (IsSkipped() || HasFatalFailure()) return;
-    AddTunnel(tunnel_);
-    SetNextHop(1, LinkNextHop(kUplink, v4(), 1500));
-    SetNextHop(2, NextHopTo(tunnel_, v4(), 1448));
-    flow_.source = v4() ? "10.1.0.5" : "fd00:1::5";
-    flow_.destination = v4() ? "198.51.100.10" : "2001:db8:100::10";
-    flow_.to_source = v4() ? "203.0.113.1" : "2001:db8:200::1";
-    AddAddress(*flow_.to_source, RP_ADDRESS_NAT);
-    PutFlow(programs(), flow_);
-  }
-  bool v4() const { return GetParam(); }
-  Packet Datagram(const Flow& flow, uint16_t sport, uint8_t ttl = 64) const {
-    return Packet()
-        .IpAny(flow.source, flow.destination, {.ttl = ttl})
-        .Udp(sport, flow.dport)
-        .Payload("x");
-  }
-  Packet Forward(uint16_t sport = 1234, uint8_t ttl = 64) const {
-    return FromPeer(tunnel_).Then(Datagram(flow_, sport, ttl));
-  }
-
-  Tunnel tunnel_;
-  Flow flow_;
-};
+using LedgerTest = TranslatedFlowTest;
 
 INSTANTIATE_TEST_SUITE_P(Inner, LedgerTest, ::testing::Bool(),
-                         [](const auto& info) {
-                           return std::string(info.param ? "Ip4" : "Ip6");
-                         });
+                         TranslatedFlowName);
 
 TEST_P(LedgerTest, PacketsCountForTheirTenantBothWays) {
   const rp_tally before = TallyOf(programs(), tunnel_.tenant);

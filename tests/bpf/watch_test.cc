@@ -15,8 +15,7 @@
 
 #include "controller/dataplane/event_ring.h"
 #include "rampart.skel.h"
-#include "tests/bpf/ramps.h"
-#include "tests/testing/program_test.h"
+#include "tests/bpf/translated_flow.h"
 
 namespace rampart::testing {
 namespace {
@@ -31,21 +30,11 @@ struct Told {
   Bytes bytes;
 };
 
-class WatchTest : public ProgramTest,
-                  public ::testing::WithParamInterface<bool> {
+class WatchTest : public TranslatedFlowTest {
  protected:
   void SetUp() override {
-    ProgramTest::SetUp();
+    TranslatedFlowTest::SetUp();
     if (IsSkipped() || HasFatalFailure()) return;
-    tunnel_ = TunnelOf({"", RP_PROFILE_NONE}, v4());
-    AddTunnel(tunnel_);
-    SetNextHop(1, LinkNextHop(kUplink, v4(), 1500));
-    SetNextHop(2, NextHopTo(tunnel_, v4(), 1448));
-    flow_.source = v4() ? "10.1.0.5" : "fd00:1::5";
-    flow_.destination = v4() ? "198.51.100.10" : "2001:db8:100::10";
-    flow_.to_source = v4() ? "203.0.113.1" : "2001:db8:200::1";
-    AddAddress(*flow_.to_source, RP_ADDRESS_NAT);
-    PutFlow(programs(), flow_);
     map_fd_.reset(
         bpf_map_create(BPF_MAP_TYPE_RINGBUF, "events", 0, 0, 1 << 20, nullptr));
     auto ring = EventRing::Of(map_fd_.get());
@@ -59,7 +48,6 @@ class WatchTest : public ProgramTest,
     programs().Put("rp_watches", kWatch, rp_watch{});
     bpf_map_delete_elem(programs().map_fd("rp_watch_rings"), &kWatch);
   }
-  bool v4() const { return GetParam(); }
 
   // Everything, everywhere, with as many bytes as there are.
   static rp_watch All() {
@@ -95,26 +83,13 @@ class WatchTest : public ProgramTest,
     for (const Told& one : told) points.push_back(one.event.point);
     return points;
   }
-  Packet Datagram(const Ip& source, uint16_t sport = 1234) const {
-    return Packet()
-        .IpAny(source, flow_.destination)
-        .Udp(sport, flow_.dport)
-        .Payload("x");
-  }
-  Packet Forward() const {
-    return FromPeer(tunnel_).Then(Datagram(flow_.source));
-  }
 
-  Tunnel tunnel_;
-  Flow flow_;
   UniqueFd map_fd_;
   std::unique_ptr<EventRing> ring_;
 };
 
 INSTANTIATE_TEST_SUITE_P(Inner, WatchTest, ::testing::Bool(),
-                         [](const auto& info) {
-                           return std::string(info.param ? "Ip4" : "Ip6");
-                         });
+                         TranslatedFlowName);
 
 TEST_P(WatchTest, AForwardedPacketTellsEveryStage) {
   Arm(From(flow_.source));
@@ -143,9 +118,8 @@ TEST_P(WatchTest, AForwardedPacketTellsEveryStage) {
 
 TEST_P(WatchTest, AMissEndsAtThePuntWithItsRecordInFront) {
   Arm(From(flow_.source));
-  const Result run = programs().RunOn(
-      kUplink, FromPeer(tunnel_).Then(Datagram(flow_.source, 4321)).Build(),
-      32);
+  const Result run =
+      programs().RunOn(kUplink, Forward(/*sport=*/4321).Build(), 32);
   const std::vector<Told> told = Events();
   ASSERT_THAT(Points(told),
               ElementsAre(RP_AT_RX, RP_AT_RAMP, RP_AT_INNER, RP_AT_PUNT));
@@ -252,7 +226,7 @@ TEST_P(WatchTest, TheTenantsPacketIsFoundBehindEveryTunnelHeader) {
       watch.points = 1 << RP_AT_RX;
       Arm(watch);
       programs().RunOnly(kUplink,
-                         FromPeer(tunnel).Then(Datagram(flow_.source)).Build());
+                         FromPeer(tunnel).Then(Datagram(flow_, 1234)).Build());
       EXPECT_EQ(Events().size(), 1u) << form.name << ", tags: " << vlans;
       programs().Clear("rp_peers4");
       programs().Clear("rp_peers6");
@@ -292,9 +266,7 @@ std::map<std::string, size_t> Fingerprints(const Programs& programs) {
 class ExplainTest : public WatchTest {};
 
 INSTANTIATE_TEST_SUITE_P(Inner, ExplainTest, ::testing::Bool(),
-                         [](const auto& info) {
-                           return std::string(info.param ? "Ip4" : "Ip6");
-                         });
+                         TranslatedFlowName);
 
 TEST_P(ExplainTest, NothingChangesInAnyMapWhateverThePacketIs) {
   std::mt19937 random(20261121);
@@ -303,18 +275,18 @@ TEST_P(ExplainTest, NothingChangesInAnyMapWhateverThePacketIs) {
   AddTunnel(mac);
   const Packet frames[] = {
       Forward(),
-      FromPeer(mac).Then(Datagram(flow_.source)),
+      FromPeer(mac).Then(Datagram(flow_, 1234)),
       FromPeer(tunnel_).Then(
           Packet()
               .Ip4("10.1.0.5", "198.51.100.10", {.fragment = 0})
               .Udp(1234, flow_.dport)
               .Payload("may be cut")),
-      FromPeer(tunnel_).Then(Datagram(flow_.source, 4321)),
+      Forward(/*sport=*/4321),
       FromLink().Then(Packet()
                           .IpAny(flow_.destination, *flow_.to_source)
                           .Udp(flow_.dport, 1234)
                           .Payload("x")),
-      FromLink().Then(Datagram(flow_.source))};
+      FromLink().Then(Datagram(flow_, 1234))};
   const auto before = Fingerprints(programs());
   int actions[8] = {};
   for (int i = 0; i < 2500; ++i) {
