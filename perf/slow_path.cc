@@ -96,7 +96,7 @@ Resources WithRules(int rules) {
     rule.match.protocol = IPPROTO_UDP;
     const auto port = static_cast<uint16_t>(i == rules ? kService : 1000 + i);
     rule.match.destination_ports = {{port, port}};
-    resources.tenants[0].policies.push_back(rule);
+    resources.tenants[0].Edit().policies.push_back(rule);
   }
   return resources;
 }

@@ -42,7 +42,8 @@ absl::StatusOr<Json> PostApply(Backend& backend, const std::string& body) {
                     diff["removed"].empty();
   uint32_t epoch = current->epoch();
   if (!request.dry_run && !same) {
-    ASSIGN_OR_RETURN(epoch, backend.Apply(std::move(resources)));
+    ASSIGN_OR_RETURN(epoch, backend.Apply({.resources = std::move(resources),
+                                     .if_epoch = current->epoch()}));
   }
   Json document = Document("apply");
   document["dry_run"] = request.dry_run;

@@ -4,6 +4,7 @@
 #define RAMPART_CONTROLLER_API_BACKEND_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,12 +16,25 @@
 #include "controller/dataplane/dry_run.h"
 #include "controller/dataplane/offline.h"
 #include "controller/flow/engine.h"
+#include "controller/flow/on_change.h"
 #include "controller/flow_log/flow_log.h"
 #include "controller/metrics/ledger.h"
 #include "controller/nat/block_log.h"
 #include "controller/store/store.h"
 
 namespace rampart {
+
+// A new set of resources on its way into force.
+struct Change {
+  Resources resources;  // checked, with secrets
+  // Refused with Aborted if another epoch is in force: somebody else was
+  // faster.
+  std::optional<uint32_t> if_epoch;
+  OnChange on_change = OnChange::kRecheck;
+  // For the history.
+  std::string who;   // "alice (uid 1000)"
+  std::string what;  // "route add 10.1.0.0/16 via fra"
+};
 
 class Backend {
  public:
@@ -48,7 +62,7 @@ class Backend {
   virtual absl::StatusOr<StoredResources> Preview(Resources resources) = 0;
   // Stores the resources and puts them in force. On an error the old ones are
   // in force and stored. Returns the new epoch.
-  virtual absl::StatusOr<uint32_t> Apply(Resources resources) = 0;
+  virtual absl::StatusOr<uint32_t> Apply(Change change) = 0;
 };
 
 }  // namespace rampart

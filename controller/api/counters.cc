@@ -46,7 +46,8 @@ absl::StatusOr<std::vector<Counters::Drop>> ReadDrops(const Backend& backend) {
 // By the snapshot's tenants, in their order.
 absl::StatusOr<std::vector<Counters::Tenant>> ReadTenants(
     const Backend& backend) {
-  const std::vector<Tenant>& tenants = backend.snapshot()->resources().tenants;
+  const std::vector<Shared<Tenant>>& tenants =
+      backend.snapshot()->resources().tenants;
   uint32_t last = 0;
   for (const Tenant& tenant : tenants) last = std::max(last, tenant.id);
   absl::flat_hash_map<uint32_t, rp_tally> tallies;

@@ -45,7 +45,7 @@ class Checker {
       : edge_(edge), mistakes_(mistakes) {}
 
   void Check(const Resources& resources) {
-    CheckNames("tenant", resources.tenants);
+    CheckNames<Tenant>("tenant", resources.tenants);
     for (const Tenant& tenant : resources.tenants) CheckTenant(tenant);
   }
 
@@ -63,8 +63,8 @@ class Checker {
   }
 
   // Names that a parser refused are empty and were reported.
-  template <typename T>
-  void CheckNames(const char* what, const std::vector<T>& objects) {
+  template <typename T, typename Objects = std::vector<T>>
+  void CheckNames(const char* what, const Objects& objects) {
     absl::flat_hash_map<std::string, int> first;
     for (const T& object : objects) {
       if (object.name.empty()) continue;
@@ -112,9 +112,9 @@ class Checker {
 };
 
 void Checker::CheckTenant(const Tenant& tenant) {
-  CheckNames("vnet", tenant.vnets);
-  CheckNames("tunnel", tenant.tunnels);
-  CheckNames("policy", tenant.policies);
+  CheckNames<Vnet>("vnet", tenant.vnets);
+  CheckNames<Tunnel>("tunnel", tenant.tunnels);
+  CheckNames<PolicyRule>("policy", tenant.policies);
   vnets_.clear();
   tunnels_.clear();
   routes_.clear();

@@ -58,7 +58,8 @@ void Resolve(Tenant& tenant, Mistakes& mistakes) {
 }  // namespace
 
 void ResolveDefaultVnets(Resources& resources, Mistakes& mistakes) {
-  for (Tenant& tenant : resources.tenants) Resolve(tenant, mistakes);
+  for (Shared<Tenant>& tenant : resources.tenants)
+    Resolve(tenant.Edit(), mistakes);
 }
 
 }  // namespace rampart

@@ -19,8 +19,8 @@ void ResolveKeyFiles(Resources& resources) {
   std::error_code error;
   const std::filesystem::path folder =
       std::filesystem::absolute(resources.file, error).parent_path();
-  for (Tenant& tenant : resources.tenants)
-    for (Tunnel& tunnel : tenant.tunnels)
+  for (Shared<Tenant>& tenant : resources.tenants)
+    for (Tunnel& tunnel : tenant.Edit().tunnels)
       for (Peer& peer : tunnel.peers)
         for (PeerKey& key : peer.keys)
           key.key_file = (folder / key.key_file).lexically_normal().string();
@@ -38,7 +38,7 @@ absl::StatusOr<Resources> ParseResources(std::string_view file,
   Fields fields(tree, "the file", mistakes);
   fields.Require("tenants");
   fields.ReadMaps("tenants", "tenant", [&](Fields& item) {
-    resources.tenants.push_back(ReadTenant(item, Ids::kRefused));
+    resources.tenants.emplace_back(ReadTenant(item, Ids::kRefused));
   });
   fields.Done();
   ResolveDefaultVnets(resources, mistakes);

@@ -77,12 +77,27 @@ void LoadPeer(Peer& peer, Mistakes& mistakes) {
   }
 }
 
+bool LacksSecret(const Peer& peer) {
+  return std::any_of(peer.keys.begin(), peer.keys.end(),
+                     [](const PeerKey& key) { return key.secret.empty(); });
+}
+
+bool LacksSecret(const Tunnel& tunnel) {
+  return std::any_of(tunnel.peers.begin(), tunnel.peers.end(),
+                     [](const Peer& peer) { return LacksSecret(peer); });
+}
+
 }  // namespace
 
 void LoadSecrets(Resources& resources, Mistakes& mistakes) {
-  for (Tenant& tenant : resources.tenants)
-    for (Tunnel& tunnel : tenant.tunnels)
-      for (Peer& peer : tunnel.peers) LoadPeer(peer, mistakes);
+  for (Shared<Tenant>& tenant : resources.tenants) {
+    if (std::none_of(tenant->tunnels.begin(), tenant->tunnels.end(),
+                     [](const Tunnel& tunnel) { return LacksSecret(tunnel); }))
+      continue;
+    for (Tunnel& tunnel : tenant.Edit().tunnels)
+      for (Peer& peer : tunnel.peers)
+        if (LacksSecret(peer)) LoadPeer(peer, mistakes);
+  }
 }
 
 absl::Status LoadSecrets(Resources& resources) {

@@ -142,7 +142,8 @@ absl::Status Edge::ContinueFlowLog() {
   return absl::OkStatus();
 }
 
-absl::Status Edge::PutInForce(StoredResources stored, bool strict) {
+absl::Status Edge::PutInForce(StoredResources stored, bool strict,
+                              OnChange on_change) {
   const std::vector<WantedDevice> wanted =
       WantedDevices(config_, stored.resources);
   RETURN_IF_ERROR(devices_.Attach(wanted, strict));
@@ -150,7 +151,7 @@ absl::Status Edge::PutInForce(StoredResources stored, bool strict) {
   auto snapshot = std::make_shared<const Snapshot>(
       config_, std::move(stored.resources), stored.epoch);
   if (parts_.flow_log != nullptr) parts_.flow_log->Use(*snapshot);
-  RETURN_IF_ERROR(parts_.engine->Apply(snapshot));
+  RETURN_IF_ERROR(parts_.engine->Apply(snapshot, on_change));
   snapshot_ = std::move(snapshot);
   const std::vector<DeviceCounters> before = Counters();
   const absl::Status detached = devices_.DetachOthers(wanted);
@@ -164,11 +165,17 @@ void Edge::KeepBooks() {
   if (!status.ok()) spdlog::error("ledger: {}", std::string(status.message()));
 }
 
-absl::StatusOr<uint32_t> Edge::Apply(Resources resources) {
+absl::StatusOr<uint32_t> Edge::Apply(Change change) {
   const std::shared_ptr<const Snapshot> old = snapshot_;
+  if (change.if_epoch && *change.if_epoch != old->epoch())
+    return absl::AbortedError(
+        absl::StrCat("apply: epoch ", *change.if_epoch,
+                     " was to be changed, and ", old->epoch(),
+                     " is in force; look at it, then try again"));
   ASSIGN_OR_RETURN(StoredResources stored,
-                   parts_.store->Replace(std::move(resources)));
-  const absl::Status applied = PutInForce(std::move(stored), /*strict=*/true);
+                   parts_.store->Replace(std::move(change.resources)));
+  const absl::Status applied =
+      PutInForce(std::move(stored), /*strict=*/true, change.on_change);
   if (applied.ok()) {
     spdlog::info("epoch {} is in force", snapshot_->epoch());
     return snapshot_->epoch();

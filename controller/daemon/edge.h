@@ -48,7 +48,7 @@ class Edge final : public Backend {
   // killed at any point leaves pins that the next one can adopt.
   absl::Status Start();
 
-  absl::StatusOr<uint32_t> Apply(Resources resources) override;
+  absl::StatusOr<uint32_t> Apply(Change change) override;
   // The stored resources once more, with key files read again.
   absl::Status Reload();
 
@@ -85,7 +85,8 @@ class Edge final : public Backend {
 
  private:
   absl::StatusOr<StoredResources> LoadStored();
-  absl::Status PutInForce(StoredResources stored, bool strict);
+  absl::Status PutInForce(StoredResources stored, bool strict,
+                          OnChange on_change = OnChange::kRecheck);
   // Before the first flow, and after those of an earlier run are adopted.
   void BeginFlowLog();
   absl::Status ContinueFlowLog();

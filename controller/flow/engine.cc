@@ -69,7 +69,8 @@ class EngineImpl final : public Engine {
     RETURN_IF_ERROR(drops_.Load());
     return next_hops_.Adopt();
   }
-  absl::Status Apply(std::shared_ptr<const Snapshot> snapshot) override;
+  absl::Status Apply(std::shared_ptr<const Snapshot> snapshot,
+                     OnChange on_change) override;
   absl::StatusOr<int> ProcessPunts(int budget) override;
   absl::Status OnTick() override;
   void OnUnderlayChange() override;
@@ -137,7 +138,8 @@ class EngineImpl final : public Engine {
   absl::Status background_;  // error of OnUnderlayChange(), told by OnTick()
 };
 
-absl::Status EngineImpl::Apply(std::shared_ptr<const Snapshot> snapshot) {
+absl::Status EngineImpl::Apply(std::shared_ptr<const Snapshot> snapshot,
+                               OnChange on_change) {
   const bool first = snapshot_ == nullptr;
   // What still points into the old one is told about the new one below.
   const std::shared_ptr<const Snapshot> old = std::move(snapshot_);
@@ -153,7 +155,7 @@ absl::Status EngineImpl::Apply(std::shared_ptr<const Snapshot> snapshot) {
   next_hops_.Use(snapshot_.get());
   replies_.Use(snapshot_.get());
   admission_.Use(snapshot_.get(), nat_.get(), port_control_.get());
-  sweep_.Use(snapshot_.get());
+  sweep_.Use(snapshot_.get(), on_change);
   if (first) {
     flows_.Adopt<FlowV4>();
     flows_.Adopt<FlowV6>();

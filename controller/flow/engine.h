@@ -19,6 +19,7 @@
 #include "controller/dataplane/data_plane.h"
 #include "controller/flow/flow_count.h"
 #include "controller/flow/hooks.h"
+#include "controller/flow/on_change.h"
 #include "controller/nat/allocator.h"
 #include "controller/nat/block_log.h"
 #include "controller/netlink/underlay.h"
@@ -42,10 +43,10 @@ class Engine {
 
   // Puts a snapshot in force: peers, grants, addresses, rp_config, next hops.
   // Additions are written before removals, so live flows never miss. Flows
-  // whose tunnel or vnet is gone, or which the hooks now refuse, are ended by
-  // the sweep that follows; changed routes concern new flows only. The first
-  // call also adopts the flows and NAT state found in pinned maps.
-  virtual absl::Status Apply(std::shared_ptr<const Snapshot> snapshot) = 0;
+  // that `on_change` ends are ended by the sweep that follows. The first call
+  // also adopts the flows and NAT state found in pinned maps.
+  virtual absl::Status Apply(std::shared_ptr<const Snapshot> snapshot,
+                             OnChange on_change) = 0;
 
   // Handles waiting punts, at most `budget`. Returns the number handled.
   virtual absl::StatusOr<int> ProcessPunts(int budget) = 0;

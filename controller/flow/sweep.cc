@@ -31,8 +31,9 @@ FlowEndReason EndReason(uint8_t protocol, uint8_t tcp) {
 
 }  // namespace
 
-void Sweep::Use(const Snapshot* snapshot) {
+void Sweep::Use(const Snapshot* snapshot, OnChange on_change) {
   snapshot_ = snapshot;
+  on_change_ = on_change;
   grants_.clear();
   for (const auto& [key, grant] : snapshot->Grants())
     grants_.emplace(key.tunnel, key.realm);
@@ -117,7 +118,8 @@ void Sweep::VisitFlow(uint32_t slot, const rp_flow& flow) {
   Flows& flows = deps_.flows;
   if (check_ && !IsGranted(flow))
     return flows.End(flows.Read<F>(slot), FlowEndReason::kRemoved);
-  if (check_ && flows.table<F>().NoteAt(slot).epoch != snapshot_->epoch() &&
+  if (check_ && on_change_ != OnChange::kKeep &&
+      flows.table<F>().NoteAt(slot).epoch != snapshot_->epoch() &&
       IsRefused<F>(slot))
     return flows.End(flows.Read<F>(slot), FlowEndReason::kPolicy);
   // Only what looks idle from here pays for reading the other direction.

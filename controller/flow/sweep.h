@@ -16,6 +16,7 @@
 #include "controller/flow/flows.h"
 #include "controller/flow/hooks.h"
 #include "controller/flow/next_hops.h"
+#include "controller/flow/on_change.h"
 
 namespace rampart {
 
@@ -31,7 +32,7 @@ class Sweep {
       : deps_(dependencies), started_(dependencies.clock.Tick()) {}
 
   // Starts a fast pass that checks every flow against this snapshot.
-  void Use(const Snapshot* snapshot);
+  void Use(const Snapshot* snapshot, OnChange on_change);
   // The next pass looks whether underlay flows leave by another gateway now.
   void OnUnderlayChange() { reroute_next_ = true; }
 
@@ -74,6 +75,7 @@ class Sweep {
   bool running_ = false;
   bool check_ = false;  // this pass, against the snapshot; and fast
   bool check_next_ = false;
+  OnChange on_change_ = OnChange::kRecheck;
   bool reroute_ = false;  // this pass
   bool reroute_next_ = false;
   uint32_t started_;     // tick of this pass

@@ -55,7 +55,7 @@ absl::StatusOr<StoredResources> ReadAll(Sqlite& database,
             TenantFromJson(nlohmann::ordered_json::parse(
                 row.Text(0), nullptr, /*allow_exceptions=*/false));
         if (tenant.ok())
-          stored.resources.tenants.push_back(*std::move(tenant));
+          stored.resources.tenants.emplace_back(*std::move(tenant));
         else
           status.Update(tenant.status());
       }));

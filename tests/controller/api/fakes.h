@@ -89,7 +89,7 @@ class FakeEngine : public Engine {
   absl::Status apply_error;
   int applied = 0;
 
-  absl::Status Apply(std::shared_ptr<const Snapshot>) override {
+  absl::Status Apply(std::shared_ptr<const Snapshot>, OnChange) override {
     ++applied;
     return std::exchange(apply_error, absl::OkStatus());
   }
@@ -138,7 +138,7 @@ class FakeBackend : public Backend {
   FakeMaps fake_maps;
   FakeEngine fake_engine;
   std::vector<AttachedDevice> attached;
-  std::vector<Resources> applied;
+  std::vector<Change> applied;
   absl::Status apply_error;
 
   std::shared_ptr<const Snapshot> snapshot() const override {
@@ -159,9 +159,9 @@ class FakeBackend : public Backend {
   absl::StatusOr<StoredResources> Preview(Resources resources) override {
     return StoredResources{.epoch = 4, .resources = std::move(resources)};
   }
-  absl::StatusOr<uint32_t> Apply(Resources resources) override {
+  absl::StatusOr<uint32_t> Apply(Change change) override {
     if (!apply_error.ok()) return apply_error;
-    applied.push_back(std::move(resources));
+    applied.push_back(std::move(change));
     return 4;
   }
 

@@ -327,8 +327,8 @@ TEST(DiffTest, NothingDiffersFromItself) {
   const Resources resources = {.file = "a", .tenants = {Acme()}};
   Resources moved = resources;
   moved.file = "b";
-  moved.tenants[0].line = 7;
-  moved.tenants[0].routes[0].line = 9;
+  moved.tenants[0].Edit().line = 7;
+  moved.tenants[0].Edit().routes[0].line = 9;
   const Json diff = DiffResources(resources, moved);
   for (const char* kind : {"added", "changed", "removed"})
     EXPECT_TRUE(diff[kind].empty()) << kind;
@@ -375,7 +375,7 @@ TEST(DiffTest, EveryFieldOfEveryObjectCounts) {
        }) {
     SCOPED_TRACE(c.change);
     Resources to = {.file = "", .tenants = {Acme()}};
-    c.edit(to.tenants[0]);
+    c.edit(to.tenants[0].Edit());
     const Json diff = DiffResources({.file = "", .tenants = {Acme()}}, to);
     EXPECT_THAT(Changes(diff, "changed"), ElementsAre(c.change));
     EXPECT_TRUE(diff["added"].empty());
@@ -412,7 +412,7 @@ TEST_F(HandlersTest, AnApplyIsOneEpoch) {
   ASSERT_EQ(response.status, 200) << response.body;
   EXPECT_EQ(Json::parse(response.body)["epoch"], 4);
   ASSERT_EQ(backend_.applied.size(), 1u);
-  EXPECT_EQ(backend_.applied[0].tenants[0].name, "initech");
+  EXPECT_EQ(backend_.applied[0].resources.tenants[0]->name, "initech");
 }
 
 TEST_F(HandlersTest, AnApplyThatFailsSaysWhy) {

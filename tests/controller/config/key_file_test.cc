@@ -34,7 +34,7 @@ class KeyFileTest : public testing::Test {
         "f:9: peer 192.0.2.2: key_file \"" + keys_.Path(name) + "\": ";
     EXPECT_THAT(message, testing::StartsWith(start));
     EXPECT_TRUE(
-        resources.tenants[0].tunnels[0].peers[0].keys[0].secret.empty());
+        resources.tenants[0]->tunnels[0].peers[0].keys[0].secret.empty());
     return message.substr(std::min(start.size(), message.size()));
   }
 
@@ -98,7 +98,7 @@ TEST_F(KeyFileTest, UnreadableFileIsNamed) {
 
 TEST_F(KeyFileTest, OneBadFileLeavesTheOthersLoaded) {
   Resources resources = WithKey(Auth::kMac, keys_.Path("none"));
-  std::vector<PeerKey>& keys = resources.tenants[0].tunnels[0].peers[0].keys;
+  std::vector<PeerKey>& keys = resources.tenants[0].Edit().tunnels[0].peers[0].keys;
   keys.push_back({.key_id = 2, .key_file = keys_.Path("mac.key")});
   EXPECT_EQ(LoadSecrets(resources).code(), absl::StatusCode::kInvalidArgument);
   EXPECT_TRUE(keys[0].secret.empty());
@@ -120,7 +120,7 @@ tenants:
 )",
                                         edge);
   ASSERT_TRUE(resources.ok()) << resources.status();
-  const PeerKey& key = resources->tenants[0].tunnels[0].peers[0].keys[0];
+  const PeerKey& key = resources->tenants[0]->tunnels[0].peers[0].keys[0];
   EXPECT_EQ(key.key_file, keys_.Path("mac.key"));
   EXPECT_EQ(key.secret.size(), 16u);
 }

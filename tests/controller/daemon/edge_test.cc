@@ -124,9 +124,10 @@ class FakeUnderlay : public Underlay {
 class RecordingEngine : public FakeEngine {
  public:
   explicit RecordingEngine(Events& events) : events_(events) {}
-  absl::Status Apply(std::shared_ptr<const Snapshot> snapshot) override {
+  absl::Status Apply(std::shared_ptr<const Snapshot> snapshot,
+                     OnChange on_change) override {
     events_.push_back(absl::StrCat("engine epoch ", snapshot->epoch()));
-    return FakeEngine::Apply(std::move(snapshot));
+    return FakeEngine::Apply(std::move(snapshot), on_change);
   }
 
  private:
@@ -301,7 +302,7 @@ TEST_F(EdgeTest, OnlyAChangeThatMattersAttachesAgain) {
 
 TEST_F(EdgeTest, AnApplyAttachesNewDevicesBeforeAndDetachesOldOnesAfter) {
   StartWithLan();
-  const auto epoch = edge_->Apply(LanOn("eth2"));
+  const auto epoch = edge_->Apply({.resources = LanOn("eth2")});
   ASSERT_TRUE(epoch.ok()) << epoch.status();
   EXPECT_EQ(*epoch, 4u);
   EXPECT_THAT(events_, ElementsAre("attach eth2 tunnel 5 realm 1001",
@@ -311,7 +312,7 @@ TEST_F(EdgeTest, AnApplyAttachesNewDevicesBeforeAndDetachesOldOnesAfter) {
 
 TEST_F(EdgeTest, AnotherTunnelOnADeviceUpdatesIt) {
   StartWithLan();
-  ASSERT_TRUE(edge_->Apply(LanOn("eth1", /*id=*/6)).ok());
+  ASSERT_TRUE(edge_->Apply({.resources = LanOn("eth1", /*id=*/6)}).ok());
   EXPECT_THAT(events_,
               ElementsAre("attach eth1 tunnel 6 realm 1001", "engine epoch 4"));
 }
@@ -319,12 +320,12 @@ TEST_F(EdgeTest, AnotherTunnelOnADeviceUpdatesIt) {
 TEST_F(EdgeTest, AnApplyThatTheEngineRefusesChangesNothing) {
   StartWithLan();
   engine_->apply_error = absl::ResourceExhaustedError("map rp_peers4: full");
-  const absl::Status status = edge_->Apply(LanOn("eth2")).status();
+  const absl::Status status = edge_->Apply({.resources = LanOn("eth2")}).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_THAT(std::string(status.message()),
               HasSubstr("rp_peers4: full; nothing was changed"));
-  EXPECT_EQ(store_->stored.resources.tenants[0].tunnels[0].device, "eth1");
-  EXPECT_EQ(edge_->snapshot()->resources().tenants[0].tunnels[0].device,
+  EXPECT_EQ(store_->stored.resources.tenants[0]->tunnels[0].device, "eth1");
+  EXPECT_EQ(edge_->snapshot()->resources().tenants[0]->tunnels[0].device,
             "eth1");
   EXPECT_THAT(Attached(), ElementsAre("eth0", "eth1"));
 }
@@ -332,16 +333,16 @@ TEST_F(EdgeTest, AnApplyThatTheEngineRefusesChangesNothing) {
 TEST_F(EdgeTest, AnApplyThatADeviceRefusesChangesNothing) {
   StartWithLan();
   data_plane_->broken = "eth2";
-  EXPECT_THAT(std::string(edge_->Apply(LanOn("eth2")).status().message()),
+  EXPECT_THAT(std::string(edge_->Apply({.resources = LanOn("eth2")}).status().message()),
               HasSubstr("device eth2: no; nothing was changed"));
   EXPECT_THAT(Attached(), ElementsAre("eth0", "eth1"));
-  EXPECT_EQ(store_->stored.resources.tenants[0].tunnels[0].device, "eth1");
+  EXPECT_EQ(store_->stored.resources.tenants[0]->tunnels[0].device, "eth1");
 }
 
 TEST_F(EdgeTest, AnApplyWithAMissingDeviceIsRefused) {
   StartWithLan();
   underlay_->links.erase("eth2");
-  EXPECT_EQ(edge_->Apply(LanOn("eth2")).status().code(),
+  EXPECT_EQ(edge_->Apply({.resources = LanOn("eth2")}).status().code(),
             absl::StatusCode::kNotFound);
 }
 
@@ -360,7 +361,7 @@ TEST_F(EdgeTest, WhatAnEarlierRunLeftAttachedIsDetached) {
 
 TEST_F(EdgeTest, InterfaceTunnelsOfOtherEdgesNeedNoDevice) {
   Resources resources = LanOn("eth1");
-  resources.tenants[0].tunnels[0].edge = "edge-b";
+  resources.tenants[0].Edit().tunnels[0].edge = "edge-b";
   EXPECT_EQ(WantedDevices(Config(), resources).size(), 1u);
 }
 

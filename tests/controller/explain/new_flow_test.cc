@@ -26,7 +26,7 @@ class NewFlowTest : public NatEngineTest {
       return PolicyHooks().OnFlowStart(start);
     };
     resources_ = LabResources();
-    Tenant& acme = resources_.tenants[0];
+    Tenant& acme = resources_.tenants[0].Edit();
     acme.policies = {{.name = "no-25", .action = PolicyAction::kReject},
                      {.name = "web", .action = PolicyAction::kAllow},
                      {.name = "ping", .action = PolicyAction::kAllow},

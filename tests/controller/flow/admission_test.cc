@@ -412,7 +412,7 @@ TEST_P(AdmissionTest, AUsedUpPoolIsSaid) {
 // would have the key of a live flow.
 TEST_P(AdmissionTest, AFlowDoesNotTakeTheKeyOfALiveOne) {
   Resources before = LabResources();
-  std::erase_if(before.tenants[0].routes, [](const Route& route) {
+  std::erase_if(before.tenants[0].Edit().routes, [](const Route& route) {
     return route.tunnel == "fra" && route.cidr.length() != 24;
   });
   Apply(before, 2);

@@ -44,7 +44,7 @@ std::map<std::string, std::string> Contents(
 TEST_P(ConfigurationTest, TheMapsHoldWhatTheSnapshotSays) {
   Resources less = LabResources();
   less.tenants.pop_back();
-  less.tenants[0].tunnels[1].peers.pop_back();
+  less.tenants[0].Edit().tunnels[1].peers.pop_back();
   uint32_t epoch = 1;
   for (const Resources& resources : {LabResources(), less, LabResources()}) {
     Apply(resources, ++epoch);
@@ -142,8 +142,9 @@ TEST_P(ConfigurationTest, FlowsOfARemovedTunnelEndOnEitherSide) {
   Punt(Udp(net.two, net.fra, 77), kTwo);
   Punt(Udp(net.fra, net.internet));
   Resources resources = LabResources();
-  resources.tenants[0].tunnels.erase(resources.tenants[0].tunnels.begin() + 1);
-  std::erase_if(resources.tenants[0].routes,
+  std::vector<Tunnel>& tunnels = resources.tenants[0].Edit().tunnels;
+  tunnels.erase(tunnels.begin() + 1);
+  std::erase_if(resources.tenants[0].Edit().routes,
                 [](const Route& r) { return r.tunnel == "two"; });
   Apply(resources, 2);
   Pass(absl::Milliseconds(300));
@@ -171,7 +172,7 @@ TEST_P(ConfigurationTest, ChangedRoutesConcernNewFlowsOnly) {
   const PacketSpec old = Udp(net.fra, net.two);
   Punt(old);
   Resources resources = LabResources();
-  for (Route& route : resources.tenants[0].routes) {
+  for (Route& route : resources.tenants[0].Edit().routes) {
     if (route.tunnel != "two") continue;
     route.kind = Route::Kind::kBlackhole;
     route.tunnel.clear();
@@ -192,8 +193,8 @@ TEST_P(ConfigurationTest, AMovedPeerKeepsItsNextHop) {
       Edit(TupleOfSpec(kVnet, spec), [&](rp_flow& f) { index = f.next_hop; }));
   const rp_next_hop before = NextHop(index);
   Resources resources = LabResources();
-  resources.tenants[0].tunnels[0].peers[0].remote = Ip("192.0.2.30");
-  resources.tenants[1].tunnels[0].peers[0].remote = Ip("192.0.2.10");
+  resources.tenants[0].Edit().tunnels[0].peers[0].remote = Ip("192.0.2.30");
+  resources.tenants[1].Edit().tunnels[0].peers[0].remote = Ip("192.0.2.10");
   Apply(resources, 2);
   const rp_next_hop after = NextHop(index);
   EXPECT_EQ(after.kind, RP_NEXT_HOP_SEND);

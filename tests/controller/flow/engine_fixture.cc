@@ -247,7 +247,8 @@ void EngineTest::StartEngine(const EdgeConfig& config) {
 
 void EngineTest::Apply(const Resources& resources, uint32_t epoch) {
   const absl::Status status =
-      engine->Apply(std::make_shared<const Snapshot>(edge, resources, epoch));
+      engine->Apply(std::make_shared<const Snapshot>(edge, resources, epoch),
+                    OnChange::kRecheck);
   ASSERT_TRUE(status.ok()) << status;
 }
 

@@ -317,7 +317,7 @@ TEST_P(NatInboundTest, AHostThatIsRoutedNowhereIsNotReached) {
   StartFiltering(NatFiltering::kEndpointIndependent);
   const Endpoint nat = Outside(Udp(net.fra, net.internet));
   Resources unrouted = LabResources();
-  std::erase_if(unrouted.tenants[0].routes, [](const Route& route) {
+  std::erase_if(unrouted.tenants[0].Edit().routes, [](const Route& route) {
     return route.vnet == "frankfurt" && route.tunnel == "fra";
   });
   Apply(unrouted, 2);

@@ -98,9 +98,9 @@ TEST_F(FlowLogTest, NamesOfWhatIsGoneStay) {
   const std::string path = Path("f");
   OpenWith(JsonSink::Open({.path = path}).value());
   Resources other = LogResources();
-  other.tenants[0].id = 2;
-  other.tenants[0].name = "globex";  // and its vnet gets the VNI
-  other.tenants[0].tunnels = {{.id = 9, .name = "new", .vnet = "main"}};
+  other.tenants[0].Edit().id = 2;
+  other.tenants[0].Edit().name = "globex";  // and its vnet gets the VNI
+  other.tenants[0].Edit().tunnels = {{.id = 9, .name = "new", .vnet = "main"}};
   log_->Use(Snapshot(EdgeConfig(), other, 4));
   log_->End(LogEnd(1));
   log_.reset();

@@ -35,7 +35,7 @@ class StillClock final : public Clock {
 // acme: vnet main (1001), tunnels fra (1) and two (2), rule "web" on line 7.
 inline Resources LogResources() {
   Resources resources = {.file = "resources.yaml"};
-  Tenant& acme = resources.tenants.emplace_back();
+  Tenant& acme = resources.tenants.emplace_back().Edit();
   acme.id = 1;
   acme.name = "acme";
   acme.vnets = {{.name = "main", .vni = 1001, .is_default = true}};

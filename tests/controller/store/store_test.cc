@@ -155,7 +155,8 @@ TEST_F(StoreTest, EverythingButSecretsComesBackAsItWas) {
   EXPECT_EQ(loaded->resources.file, stored.file);
   EXPECT_EQ(loaded->resources.tenants, stored.tenants);
   // And it is what was given, but for the ids.
-  for (Tenant& tenant : stored.tenants) {
+  for (Shared<Tenant>& shared : stored.tenants) {
+    Tenant& tenant = shared.Edit();
     EXPECT_NE(tenant.id, 0u);
     tenant.id = 0;
     for (Tunnel& tunnel : tenant.tunnels) tunnel.id = 0;
@@ -165,17 +166,17 @@ TEST_F(StoreTest, EverythingButSecretsComesBackAsItWas) {
 
 TEST_F(StoreTest, SecretsAreReturnedButNotStored) {
   Resources resources = Everything();
-  resources.tenants[0].tunnels[0].peers[0].keys[0].secret = {
+  resources.tenants[0].Edit().tunnels[0].peers[0].keys[0].secret = {
       'S', 'E', 'C', 'R', 'E', 'T', '!', '!'};
   const auto store = Open();
   const auto stored = store->Replace(resources);
   ASSERT_TRUE(stored.ok()) << stored.status();
-  EXPECT_EQ(stored->resources.tenants[0].tunnels[0].peers[0].keys[0].secret,
-            resources.tenants[0].tunnels[0].peers[0].keys[0].secret);
+  EXPECT_EQ(stored->resources.tenants[0]->tunnels[0].peers[0].keys[0].secret,
+            resources.tenants[0]->tunnels[0].peers[0].keys[0].secret);
   const auto loaded = store->Load();
   ASSERT_TRUE(loaded.ok()) << loaded.status();
   EXPECT_TRUE(
-      loaded->resources.tenants[0].tunnels[0].peers[0].keys[0].secret.empty());
+      loaded->resources.tenants[0]->tunnels[0].peers[0].keys[0].secret.empty());
   for (const auto& entry :
        std::filesystem::recursive_directory_iterator(folder_)) {
     if (!entry.is_regular_file()) continue;
