@@ -240,7 +240,8 @@ struct Controller {
     Check(made.status());
     engine = *std::move(made);
     Check(engine->Apply(
-        std::make_shared<const Snapshot>(BigEdge(), WithRules(rules), 1)));
+        std::make_shared<const Snapshot>(BigEdge(), WithRules(rules), 1),
+        OnChange::kRecheck));
     Run();
   }
 

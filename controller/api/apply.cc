@@ -4,6 +4,7 @@
 #include "controller/api/resource_rows.h"
 #include "controller/base/status.h"
 #include "controller/config/edge_config.h"
+#include "controller/model/keep_same.h"
 
 namespace rampart {
 namespace {
@@ -36,14 +37,17 @@ absl::StatusOr<Json> PostApply(Backend& backend, const std::string& body) {
   const std::shared_ptr<const Snapshot> current = backend.snapshot();
   ASSIGN_OR_RETURN(Resources resources,
                    ParseResources(request.file, request.text, current->edge()));
-  ASSIGN_OR_RETURN(const StoredResources preview, backend.Preview(resources));
+  ASSIGN_OR_RETURN(StoredResources preview,
+                   backend.Preview(std::move(resources)));
+  KeepSame(current->resources(), preview.resources);
   const Json diff = DiffResources(current->resources(), preview.resources);
   const bool same = diff["added"].empty() && diff["changed"].empty() &&
                     diff["removed"].empty();
   uint32_t epoch = current->epoch();
   if (!request.dry_run && !same) {
-    ASSIGN_OR_RETURN(epoch, backend.Apply({.resources = std::move(resources),
-                                     .if_epoch = current->epoch()}));
+    ASSIGN_OR_RETURN(epoch,
+                     backend.Apply({.resources = std::move(preview.resources),
+                                    .if_epoch = current->epoch()}));
   }
   Json document = Document("apply");
   document["dry_run"] = request.dry_run;

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "controller/api/resource_rows.h"
 
 namespace rampart {
@@ -57,6 +58,16 @@ std::vector<std::string> Order(const Tenant& tenant, const Index& other) {
   return names;
 }
 
+// Those tenants of `resources` that `other` does not share.
+Resources NotSharedWith(const Resources& other, const Resources& resources) {
+  absl::flat_hash_set<const Tenant*> shared;
+  for (const Tenant& tenant : other.tenants) shared.insert(&tenant);
+  Resources rest;
+  for (const Shared<Tenant>& tenant : resources.tenants)
+    if (!shared.contains(&*tenant)) rest.tenants.push_back(tenant);
+  return rest;
+}
+
 Json Entry(const Name& name) {
   return {{"kind", name[0]}, {"tenant", name[1]}, {"name", name[2]}};
 }
@@ -71,7 +82,9 @@ void AddReordered(const Resources& from, const Index& before,
 
 }  // namespace
 
-Json DiffResources(const Resources& from, const Resources& to) {
+Json DiffResources(const Resources& all_from, const Resources& all_to) {
+  const Resources from = NotSharedWith(all_to, all_from);
+  const Resources to = NotSharedWith(all_from, all_to);
   const Index before = IndexOf(from);
   const Index after = IndexOf(to);
   Json added = Json::array();

@@ -1,16 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "controller/compile/snapshot.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <cstring>
 #include <string>
-
-#include "absl/container/flat_hash_set.h"
-#include "absl/strings/string_view.h"
-#include "controller/base/status.h"
-#include "controller/compile/peer_key.h"
 
 namespace rampart {
 namespace {
@@ -21,131 +14,48 @@ constexpr uint8_t kDummyIpv4[4] = {192, 0, 0, 8};
 constexpr uint8_t kDummyIpv6[16] = {0x01, 0, 0, 0, 0, 0, 0, 0x01,
                                     0,    0, 0, 0, 0, 0, 0, 8};
 
-// What the objects of one tenant call each other. Validation made sure that
-// every name used exists.
-class Names {
- public:
-  explicit Names(const Tenant& tenant) {
-    for (const Vnet& vnet : tenant.vnets) vnis_[vnet.name] = vnet.vni;
-    for (const Tunnel& tunnel : tenant.tunnels) tunnels_[tunnel.name] = &tunnel;
-  }
-
-  uint32_t Vni(const std::string& vnet) const {
-    const auto it = vnis_.find(vnet);
-    RP_CHECK(it != vnis_.end());
-    return it->second;
-  }
-
-  // Null for a route that is not to a tunnel.
-  const Tunnel* TunnelOf(const Route& route) const {
-    if (route.kind != Route::Kind::kTunnel) return nullptr;
-    const auto it = tunnels_.find(route.tunnel);
-    RP_CHECK(it != tunnels_.end());
-    return it->second;
-  }
-
- private:
-  absl::flat_hash_map<absl::string_view, uint32_t> vnis_;
-  absl::flat_hash_map<absl::string_view, const Tunnel*> tunnels_;
-};
-
-rp_profile Profile(const Tunnel& tunnel, const Peer& peer) {
-  if (tunnel.type == TunnelType::kGre) return RP_PROFILE_GRE;
-  switch (peer.auth) {
-    case Auth::kMac:
-      return RP_PROFILE_MAC;
-    case Auth::kCookie:
-      return RP_PROFILE_COOKIE;
-    case Auth::kGreKey:
-      return RP_PROFILE_GRE_KEY;
-    case Auth::kNone:
-      break;
-  }
-  return RP_PROFILE_NONE;
-}
-
-rp_peer_kind Kind(const Tunnel& tunnel, const Peer& peer) {
-  if (tunnel.type == TunnelType::kGue) return RP_PEER_GUE;
-  return peer.gre_key ? RP_PEER_GRE_KEY : RP_PEER_GRE;
-}
-
-rp_peer CompilePeer(const Tenant& tenant, const Tunnel& tunnel, uint32_t index,
-                    uint32_t vni) {
-  const Peer& peer = tunnel.peers[index];
-  rp_peer result = {};
-  result.tunnel = tunnel.id;
-  result.tenant = static_cast<uint16_t>(tenant.id);
-  result.index = index;
-  result.profile = Profile(tunnel, peer);
-  if (result.profile == RP_PROFILE_NONE || result.profile == RP_PROFILE_GRE)
-    result.realm = vni;
-  if (tunnel.type == TunnelType::kGre) {
-    result.flags = (peer.checksum ? RP_PEER_GRE_CSUM : 0) |
-                   (peer.sequence ? RP_PEER_GRE_SEQ : 0);
-    return result;
-  }
-  if (peer.accept_zero_checksum) result.flags = RP_PEER_ZERO_CSUM6;
-  const size_t keys = std::min<size_t>(peer.keys.size(), RP_PEER_KEYS);
-  for (size_t i = 0; i < keys; ++i)
-    result.keys[i] = CompilePeerKey(peer.auth, peer.keys[i]);
-  return result;
-}
-
-void SetAddress(const IpAddress& address, __be32& out) { out = address.v4(); }
-void SetAddress(const IpAddress& address, uint8_t (&out)[16]) {
-  address.ToV6(out);
-}
-
-// The profile names the vnet in each packet, so a peer may carry several.
-bool CarriesVnets(const Tunnel& tunnel) {
-  return tunnel.type == TunnelType::kGue &&
-         std::any_of(tunnel.peers.begin(), tunnel.peers.end(),
-                     [](const Peer& peer) { return peer.auth != Auth::kNone; });
-}
-
-// Every peer of `family` behind each of our tunnel addresses of that family.
-template <typename Key>
-std::vector<std::pair<Key, rp_peer>> CompilePeers(
-    const Resources& resources, const std::vector<IpAddress>& locals,
-    Family family) {
-  std::vector<std::pair<Key, rp_peer>> result;
-  const auto add = [&](const Tenant& tenant, const Tunnel& tunnel,
-                       uint32_t index, uint32_t vni, const IpAddress& local) {
-    const Peer& peer = tunnel.peers[index];
-    Key key = {};
-    SetAddress(peer.remote, key.saddr);
-    SetAddress(local, key.daddr);
-    key.kind = Kind(tunnel, peer);
-    if (key.kind == RP_PEER_GRE_KEY) key.gre_key = htonl(*peer.gre_key);
-    result.emplace_back(key, CompilePeer(tenant, tunnel, index, vni));
-  };
-  for (const Tenant& tenant : resources.tenants) {
-    const Names names(tenant);
-    for (const Tunnel& tunnel : tenant.tunnels) {
-      const uint32_t vni = names.Vni(tunnel.vnet);
-      for (uint32_t i = 0; i < tunnel.peers.size(); ++i) {
-        if (tunnel.peers[i].remote.family() != family) continue;
-        for (const IpAddress& local : locals)
-          if (local.family() == family) add(tenant, tunnel, i, vni, local);
-      }
-    }
+// Those of all tenants.
+template <typename T>
+std::vector<T> Join(
+    const std::vector<std::shared_ptr<const CompiledTenant>>& tenants,
+    std::vector<T> CompiledTenant::*of) {
+  std::vector<T> result;
+  for (const auto& tenant : tenants) {
+    const std::vector<T>& more = (*tenant).*of;
+    result.insert(result.end(), more.begin(), more.end());
   }
   return result;
 }
 
 }  // namespace
 
-Snapshot::Snapshot(EdgeConfig edge, Resources resources, uint32_t epoch)
+Snapshot::Snapshot(EdgeConfig edge, Resources resources, uint32_t epoch,
+                   const Snapshot* before)
     : edge_(std::move(edge)), resources_(std::move(resources)), epoch_(epoch) {
-  for (const Tenant& tenant : resources_.tenants) {
-    const Names names(tenant);
-    for (const Vnet& vnet : tenant.vnets) vnets_[vnet.vni] = {&tenant, &vnet};
-    for (const Tunnel& tunnel : tenant.tunnels)
-      tunnels_[tunnel.id] = {&tenant, &tunnel, names.Vni(tunnel.vnet)};
-    for (const Route& route : tenant.routes)
-      routes_[names.Vni(route.vnet)].Insert(route.cidr,
-                                            {&route, names.TunnelOf(route)});
+  absl::flat_hash_map<uint32_t, std::shared_ptr<const CompiledTenant>> known;
+  if (before != nullptr)
+    for (const auto& tenant : before->tenants_)
+      known.emplace(tenant->tenant->id, tenant);
+  for (const Shared<Tenant>& tenant : resources_.tenants) {
+    const auto it = known.find(tenant->id);
+    if (it != known.end() && it->second->tenant.SameAs(tenant))
+      tenants_.push_back(it->second);
+    else
+      tenants_.push_back(CompileTenant(edge_, tenant));
+    Index(*tenants_.back());
   }
+}
+
+void Snapshot::Index(const CompiledTenant& compiled) {
+  const Tenant& tenant = compiled.tenant;
+  for (size_t i = 0; i < tenant.vnets.size(); ++i) {
+    const uint32_t vni = tenant.vnets[i].vni;
+    vnets_[vni] = {&tenant, &tenant.vnets[i]};
+    routes_[vni] = &compiled.vnets[i].routes;
+  }
+  for (size_t i = 0; i < tenant.tunnels.size(); ++i)
+    tunnels_[tenant.tunnels[i].id] = {&tenant, &tenant.tunnels[i],
+                                      compiled.tunnel_realms[i]};
 }
 
 Snapshot::VnetRef Snapshot::FindVnet(uint32_t realm) const {
@@ -168,7 +78,7 @@ std::optional<Snapshot::RouteRef> Snapshot::FindRoute(
     uint32_t realm, const IpAddress& destination) const {
   const auto table = routes_.find(realm);
   if (table == routes_.end()) return std::nullopt;
-  const RouteRef* found = table->second.Find(destination);
+  const RouteRef* found = table->second->Find(destination);
   if (found == nullptr) return std::nullopt;
   return *found;
 }
@@ -178,7 +88,7 @@ std::vector<Snapshot::RouteRef> Snapshot::FindRoutes(
   std::vector<RouteRef> result;
   const auto table = routes_.find(realm);
   if (table == routes_.end()) return result;
-  for (const RouteRef* route : table->second.FindAll(destination))
+  for (const RouteRef* route : table->second->FindAll(destination))
     result.push_back(*route);
   return result;
 }
@@ -207,33 +117,15 @@ IpAddress Snapshot::RouterAddress(uint32_t realm, Family family) const {
 }
 
 std::vector<std::pair<rp_peer4_key, rp_peer>> Snapshot::Peers4() const {
-  return CompilePeers<rp_peer4_key>(resources_, edge_.gue_addresses,
-                                    Family::kV4);
+  return Join(tenants_, &CompiledTenant::peers4);
 }
 
 std::vector<std::pair<rp_peer6_key, rp_peer>> Snapshot::Peers6() const {
-  return CompilePeers<rp_peer6_key>(resources_, edge_.gue_addresses,
-                                    Family::kV6);
+  return Join(tenants_, &CompiledTenant::peers6);
 }
 
 std::vector<std::pair<rp_grant_key, rp_grant>> Snapshot::Grants() const {
-  std::vector<std::pair<rp_grant_key, rp_grant>> result;
-  for (const Tenant& tenant : resources_.tenants) {
-    const Names names(tenant);
-    absl::flat_hash_set<std::pair<uint32_t, uint32_t>> seen;
-    const auto grant = [&](const Tunnel& tunnel, uint32_t vni) {
-      if (seen.emplace(tunnel.id, vni).second)
-        result.push_back({{tunnel.id, vni}, {tenant.id}});
-    };
-    for (const Tunnel& tunnel : tenant.tunnels)
-      grant(tunnel, names.Vni(tunnel.vnet));
-    for (const Route& route : tenant.routes) {
-      const Tunnel* tunnel = names.TunnelOf(route);
-      if (tunnel != nullptr && CarriesVnets(*tunnel))
-        grant(*tunnel, names.Vni(route.vnet));
-    }
-  }
-  return result;
+  return Join(tenants_, &CompiledTenant::grants);
 }
 
 std::vector<std::pair<rp_address_key, uint32_t>> Snapshot::Addresses() const {
@@ -288,22 +180,9 @@ std::vector<std::pair<rp_prefix_key, uint32_t>> Snapshot::Prefixes() const {
   absl::flat_hash_map<Prefix, uint32_t> uses;
   for (const NatPrefix& prefix : NatPrefixes())
     uses[prefix.outside] |= RP_ADDRESS_NAT | RP_ADDRESS_PREFIX;
-  absl::flat_hash_set<std::string_view> excluding;  // pools
-  for (const NatPoolConfig& pool : edge_.pools)
-    if (!pool.exclude.empty()) excluding.insert(pool.name);
-  for (const Tenant& tenant : resources_.tenants) {
-    const auto is_excluding = [&](const Route& route, std::string_view vnet) {
-      return route.vnet == vnet && route.kind == Route::Kind::kInternet &&
-             excluding.contains(route.pool);
-    };
-    for (const Route& route : tenant.routes)
-      if (route.kind == Route::Kind::kTunnel &&
-          std::any_of(tenant.routes.begin(), tenant.routes.end(),
-                      [&](const Route& other) {
-                        return is_excluding(other, route.vnet);
-                      }))
-        uses[route.cidr] |= RP_ADDRESS_NAT | RP_ADDRESS_INSIDE;
-  }
+  for (const auto& tenant : tenants_)
+    for (const Prefix& prefix : tenant->inside)
+      uses[prefix] |= RP_ADDRESS_NAT | RP_ADDRESS_INSIDE;
   std::vector<std::pair<rp_prefix_key, uint32_t>> result;
   for (const auto& [prefix, use] : uses) {
     rp_prefix_key key = {};

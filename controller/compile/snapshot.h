@@ -12,9 +12,8 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "absl/container/node_hash_map.h"
 #include "controller/base/ip.h"
-#include "controller/compile/prefix_table.h"
+#include "controller/compile/tenant.h"
 #include "controller/config/edge_config.h"
 #include "controller/model/resources.h"
 #include "controller/nat/types.h"
@@ -34,13 +33,12 @@ class Snapshot {
     const Tunnel* tunnel = nullptr;
     uint32_t realm = 0;  // VNI of the tunnel's vnet
   };
-  struct RouteRef {
-    const Route* route = nullptr;
-    const Tunnel* tunnel = nullptr;  // Route::Kind::kTunnel
-  };
+  using RouteRef = rampart::RouteRef;
 
-  // resources: validated, ids filled in by the store.
-  Snapshot(EdgeConfig edge, Resources resources, uint32_t epoch);
+  // resources: validated, ids filled in by the store. before: one of the same
+  // edge; tenants that nobody has edited since are not compiled again.
+  Snapshot(EdgeConfig edge, Resources resources, uint32_t epoch,
+           const Snapshot* before = nullptr);
   Snapshot(const Snapshot&) = delete;
 
   const EdgeConfig& edge() const { return edge_; }
@@ -90,6 +88,7 @@ class Snapshot {
   std::vector<NatPrefix> NatPrefixes() const;
 
  private:
+  void Index(const CompiledTenant& compiled);
   std::optional<uint32_t> VniOf(std::string_view tenant,
                                 std::string_view vnet) const;
 
@@ -98,7 +97,8 @@ class Snapshot {
   uint32_t epoch_;
   absl::flat_hash_map<uint32_t, VnetRef> vnets_;
   absl::flat_hash_map<uint32_t, TunnelRef> tunnels_;
-  absl::node_hash_map<uint32_t, PrefixTable<RouteRef>> routes_;  // by VNI
+  absl::flat_hash_map<uint32_t, const PrefixTable<RouteRef>*> routes_;  // VNI
+  std::vector<std::shared_ptr<const CompiledTenant>> tenants_;
 };
 
 }  // namespace rampart

@@ -2,7 +2,6 @@
 #include "controller/config/check.h"
 
 #include <algorithm>
-#include <map>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -44,9 +43,15 @@ class Checker {
   Checker(const EdgeConfig& edge, Mistakes& mistakes)
       : edge_(edge), mistakes_(mistakes) {}
 
-  void Check(const Resources& resources) {
+  void Check(const Resources& resources, const Resources* checked) {
+    absl::flat_hash_set<const Tenant*> known;
+    if (checked != nullptr)
+      for (const Tenant& tenant : checked->tenants) known.insert(&tenant);
     CheckNames<Tenant>("tenant", resources.tenants);
-    for (const Tenant& tenant : resources.tenants) CheckTenant(tenant);
+    for (const Tenant& tenant : resources.tenants) {
+      CheckBesideOthers(tenant);
+      if (!known.contains(&tenant)) CheckTenant(tenant);
+    }
   }
 
  private:
@@ -90,26 +95,39 @@ class Checker {
           Quoted(name), "; ", Suggestion(name, NamesOf(tenant.tunnels)));
   }
 
+  // What it must not share with others.
+  void CheckBesideOthers(const Tenant& tenant);
+  // All else.
   void CheckTenant(const Tenant& tenant);
   void CheckVni(const Tenant& tenant, const Vnet& vnet);
   void CheckTunnel(const Tenant& tenant, const Tunnel& tunnel);
   void CheckPeer(const Tenant& tenant, const Tunnel& tunnel, const Peer& peer);
   void CheckPeerAddress(const Peer& peer);
   void CheckDevice(const Tenant& tenant, const Tunnel& tunnel);
+  void CheckOwnDevice(const Tunnel& tunnel);
   void CheckRoute(const Tenant& tenant, const Route& route);
   void CheckRouteVnet(const Route& route, const std::string& who);
 
   const EdgeConfig& edge_;
   Mistakes& mistakes_;
   absl::flat_hash_map<uint32_t, Use> vnis_;
-  std::map<std::tuple<TunnelType, IpAddress, std::optional<uint32_t>>, Use>
+  absl::flat_hash_map<
+      std::tuple<TunnelType, IpAddress, std::optional<uint32_t>>, Use>
       peers_;
-  std::map<std::pair<std::string, std::string>, Use> devices_;
+  absl::flat_hash_map<std::pair<std::string, std::string>, Use> devices_;
   // Of the tenant at hand.
   absl::flat_hash_set<std::string> vnets_;
   absl::flat_hash_map<std::string, const Tunnel*> tunnels_;
   absl::flat_hash_map<std::pair<std::string, Prefix>, int> routes_;
 };
+
+void Checker::CheckBesideOthers(const Tenant& tenant) {
+  for (const Vnet& vnet : tenant.vnets) CheckVni(tenant, vnet);
+  for (const Tunnel& tunnel : tenant.tunnels) {
+    if (tunnel.type == TunnelType::kInterface) CheckDevice(tenant, tunnel);
+    for (const Peer& peer : tunnel.peers) CheckPeer(tenant, tunnel, peer);
+  }
+}
 
 void Checker::CheckTenant(const Tenant& tenant) {
   CheckNames<Vnet>("vnet", tenant.vnets);
@@ -118,10 +136,7 @@ void Checker::CheckTenant(const Tenant& tenant) {
   vnets_.clear();
   tunnels_.clear();
   routes_.clear();
-  for (const Vnet& vnet : tenant.vnets) {
-    vnets_.insert(vnet.name);
-    CheckVni(tenant, vnet);
-  }
+  for (const Vnet& vnet : tenant.vnets) vnets_.insert(vnet.name);
   for (const Tunnel& tunnel : tenant.tunnels) {
     tunnels_[tunnel.name] = &tunnel;
     CheckTunnel(tenant, tunnel);
@@ -148,11 +163,8 @@ void Checker::CheckVni(const Tenant& tenant, const Vnet& vnet) {
 void Checker::CheckTunnel(const Tenant& tenant, const Tunnel& tunnel) {
   CheckVnetName(tunnel.line, absl::StrCat("tunnel ", Quoted(tunnel.name)),
                 tunnel.vnet, tenant);
-  if (tunnel.type == TunnelType::kInterface) CheckDevice(tenant, tunnel);
-  for (const Peer& peer : tunnel.peers) {
-    CheckPeer(tenant, tunnel, peer);
-    CheckPeerAddress(peer);
-  }
+  if (tunnel.type == TunnelType::kInterface) CheckOwnDevice(tunnel);
+  for (const Peer& peer : tunnel.peers) CheckPeerAddress(peer);
 }
 
 // The data plane finds a peer by its address and, of gre, its key.
@@ -203,7 +215,11 @@ void Checker::CheckDevice(const Tenant& tenant, const Tunnel& tunnel) {
         Quoted(tunnel.edge), " belongs to tunnel ", Quoted(it->second.name),
         " of tenant ", Quoted(it->second.tenant), " (line ", it->second.line,
         "); use another device");
-  if (tunnel.edge != edge_.edge) return;
+}
+
+void Checker::CheckOwnDevice(const Tunnel& tunnel) {
+  if (tunnel.edge != edge_.edge || tunnel.device.empty()) return;
+  const std::string who = absl::StrCat("tunnel ", Quoted(tunnel.name));
   const DeviceConfig* device = FindByName(edge_.devices, tunnel.device);
   if (device == nullptr)
     Add(tunnel.line, who, ": edge ", Quoted(tunnel.edge), " has no device ",
@@ -247,8 +263,8 @@ void Checker::CheckRouteVnet(const Route& route, const std::string& who) {
 }  // namespace
 
 void CheckResources(const Resources& resources, const EdgeConfig& edge,
-                    Mistakes& mistakes) {
-  Checker(edge, mistakes).Check(resources);
+                    Mistakes& mistakes, const Resources* checked) {
+  Checker(edge, mistakes).Check(resources, checked);
 }
 
 absl::Status CheckResources(const Resources& resources,

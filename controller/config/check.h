@@ -17,8 +17,10 @@ void ResolveDefaultVnets(Resources& resources, Mistakes& mistakes);
 
 // Reports names and numbers that are used twice, references to what does not
 // exist, and what does not fit this edge. The default vnets are resolved.
+// checked: resources without a mistake on this edge; tenants that nobody has
+// edited since are only compared with the others.
 void CheckResources(const Resources& resources, const EdgeConfig& edge,
-                    Mistakes& mistakes);
+                    Mistakes& mistakes, const Resources* checked = nullptr);
 
 // The same for resources that were stored: rampartd.yaml may have changed
 // since. Errors: InvalidArgument, a line per mistake.

@@ -149,7 +149,7 @@ absl::Status Edge::PutInForce(StoredResources stored, bool strict,
   RETURN_IF_ERROR(devices_.Attach(wanted, strict));
   KeepBooks();
   auto snapshot = std::make_shared<const Snapshot>(
-      config_, std::move(stored.resources), stored.epoch);
+      config_, std::move(stored.resources), stored.epoch, snapshot_.get());
   if (parts_.flow_log != nullptr) parts_.flow_log->Use(*snapshot);
   RETURN_IF_ERROR(parts_.engine->Apply(snapshot, on_change));
   snapshot_ = std::move(snapshot);
@@ -168,10 +168,9 @@ void Edge::KeepBooks() {
 absl::StatusOr<uint32_t> Edge::Apply(Change change) {
   const std::shared_ptr<const Snapshot> old = snapshot_;
   if (change.if_epoch && *change.if_epoch != old->epoch())
-    return absl::AbortedError(
-        absl::StrCat("apply: epoch ", *change.if_epoch,
-                     " was to be changed, and ", old->epoch(),
-                     " is in force; look at it, then try again"));
+    return absl::AbortedError(absl::StrCat(
+        "apply: epoch ", *change.if_epoch, " was to be changed, and ",
+        old->epoch(), " is in force; look at it, then try again"));
   ASSIGN_OR_RETURN(StoredResources stored,
                    parts_.store->Replace(std::move(change.resources)));
   const absl::Status applied =

@@ -21,17 +21,27 @@ std::shared_ptr<const FlowNames> FlowNames::Make(const FlowNames* before,
   auto names = before != nullptr ? std::make_shared<FlowNames>(*before)
                                  : std::make_shared<FlowNames>();
   names->file_ = snapshot.resources().file;
-  names->rules_.clear();
-  for (const Tenant& tenant : snapshot.resources().tenants) {
-    names->tenants_[tenant.id] = tenant.name;
-    for (const Vnet& vnet : tenant.vnets)
-      names->vnets_[{tenant.id, vnet.vni}] = vnet.name;
-    for (const Tunnel& tunnel : tenant.tunnels)
-      names->tunnels_[tunnel.id] = {tunnel.name, tenant.id};
-    for (const PolicyRule& rule : tenant.policies)
-      names->rules_[{tenant.id, rule.name}] = rule.line;
+  const auto rules = std::exchange(names->rules_, {});
+  for (const Shared<Tenant>& tenant : snapshot.resources().tenants) {
+    const uint32_t id = tenant->id;
+    names->tenants_[id] = tenant->name;
+    for (const Vnet& vnet : tenant->vnets)
+      names->vnets_[{id, vnet.vni}] = vnet.name;
+    for (const Tunnel& tunnel : tenant->tunnels)
+      names->tunnels_[tunnel.id] = {tunnel.name, id};
+    const auto known = rules.find(id);
+    const bool same =
+        known != rules.end() && known->second.tenant.SameAs(tenant);
+    names->rules_[id] = same ? known->second : LinesOf(tenant);
   }
   return names;
+}
+
+FlowNames::RuleLines FlowNames::LinesOf(const Shared<Tenant>& tenant) {
+  auto lines = std::make_shared<absl::flat_hash_map<absl::string_view, int>>();
+  for (const PolicyRule& rule : tenant->policies)
+    lines->emplace(rule.name, rule.line);
+  return {.tenant = tenant, .lines = std::move(lines)};
 }
 
 std::string_view FlowNames::TunnelText(uint32_t id) const {
@@ -55,10 +65,13 @@ FlowNames::Names FlowNames::Of(const FlowState& flow, bool denied) const {
   names.tenant = TextAt(tenants_, tenant);
   names.vnet = TextAt(vnets_, std::pair(tenant, names.vni));
   if (flow.rule.empty()) return names;
-  const auto rule = rules_.find(std::pair(tenant, std::string(flow.rule)));
-  if (rule != rules_.end() && rule->second > 0) {
+  const auto rules = rules_.find(tenant);
+  if (rules == rules_.end()) return names;
+  const auto line = rules->second.lines->find(
+      absl::string_view(flow.rule.data(), flow.rule.size()));
+  if (line != rules->second.lines->end() && line->second > 0) {
     names.rule_file = file_;
-    names.rule_line = rule->second;
+    names.rule_line = line->second;
   }
   return names;
 }

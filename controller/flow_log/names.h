@@ -19,7 +19,8 @@ namespace rampart {
 // tenants that are gone, whose flows end later; their ids are never reused.
 class FlowNames {
  public:
-  // before: may be null. Cost: a copy of all names, once per configuration.
+  // before: may be null. Cost: a copy of the names of tunnels and vnets, once
+  // per configuration; and of the rules of tenants that have changed.
   static std::shared_ptr<const FlowNames> Make(const FlowNames* before,
                                                const Snapshot& snapshot);
 
@@ -41,6 +42,12 @@ class FlowNames {
     std::string name;
     uint32_t tenant = 0;
   };
+  // Where the rules of a tenant stand, by their names in it.
+  struct RuleLines {
+    Shared<Tenant> tenant;
+    std::shared_ptr<const absl::flat_hash_map<absl::string_view, int>> lines;
+  };
+  static RuleLines LinesOf(const Shared<Tenant>& tenant);
   std::string_view TunnelText(uint32_t id) const;
 
   std::string file_;
@@ -48,7 +55,7 @@ class FlowNames {
   absl::flat_hash_map<uint32_t, std::string> tenants_;
   // By tenant and VNI: another tenant may get the VNI later.
   absl::flat_hash_map<std::pair<uint32_t, uint32_t>, std::string> vnets_;
-  absl::flat_hash_map<std::pair<uint32_t, std::string>, int> rules_;
+  absl::flat_hash_map<uint32_t, RuleLines> rules_;  // by tenant
 };
 
 }  // namespace rampart

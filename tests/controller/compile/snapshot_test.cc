@@ -191,6 +191,36 @@ TEST_F(SnapshotTest, TheSameAddressIsRoutedApartInEachVnet) {
   EXPECT_FALSE(snapshot_.FindRoute(9999, Ip("10.1.2.5")));
 }
 
+template <typename K, typename V>
+std::string BytesOf(const std::vector<std::pair<K, V>>& entries) {
+  std::string bytes;
+  for (const auto& [key, value] : entries) {
+    bytes.append(reinterpret_cast<const char*>(&key), sizeof(key));
+    bytes.append(reinterpret_cast<const char*>(&value), sizeof(value));
+  }
+  return bytes;
+}
+
+TEST_F(SnapshotTest, WhatNobodyEditedIsNotCompiledAgain) {
+  Resources resources = snapshot_.resources();
+  resources.tenants[1].Edit().routes.push_back(
+      MakeRoute("frankfurt", "10.1.2.0/24", "blackhole"));
+  resources.tenants[1].Edit().tunnels[0].peers[0].remote = Ip("192.0.2.41");
+  std::swap(resources.tenants[0], resources.tenants[1]);
+  const Snapshot next(MakeEdge(), resources, 43, &snapshot_);
+  const Snapshot anew(MakeEdge(), resources, 43);
+  const auto route = [](const Snapshot& snapshot, uint32_t realm) {
+    return snapshot.FindRoute(realm, Ip("10.1.2.5"))->route;
+  };
+  EXPECT_EQ(route(next, kFrankfurt), route(snapshot_, kFrankfurt));
+  EXPECT_EQ(route(next, kBerlin)->kind, Route::Kind::kBlackhole);
+  EXPECT_EQ(route(snapshot_, kBerlin)->kind, Route::Kind::kTunnel);
+  EXPECT_EQ(BytesOf(next.Peers4()), BytesOf(anew.Peers4()));
+  EXPECT_NE(BytesOf(next.Peers4()), BytesOf(snapshot_.Peers4()));
+  EXPECT_EQ(BytesOf(next.Peers6()), BytesOf(anew.Peers6()));
+  EXPECT_EQ(BytesOf(next.Grants()), BytesOf(anew.Grants()));
+}
+
 TEST_F(SnapshotTest, ListsEveryRouteLongestFirst) {
   std::vector<std::string> routes;
   for (const auto& ref : snapshot_.FindRoutes(kFrankfurt, Ip("10.1.2.5")))

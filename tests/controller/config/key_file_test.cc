@@ -98,7 +98,8 @@ TEST_F(KeyFileTest, UnreadableFileIsNamed) {
 
 TEST_F(KeyFileTest, OneBadFileLeavesTheOthersLoaded) {
   Resources resources = WithKey(Auth::kMac, keys_.Path("none"));
-  std::vector<PeerKey>& keys = resources.tenants[0].Edit().tunnels[0].peers[0].keys;
+  std::vector<PeerKey>& keys =
+      resources.tenants[0].Edit().tunnels[0].peers[0].keys;
   keys.push_back({.key_id = 2, .key_file = keys_.Path("mac.key")});
   EXPECT_EQ(LoadSecrets(resources).code(), absl::StatusCode::kInvalidArgument);
   EXPECT_TRUE(keys[0].secret.empty());

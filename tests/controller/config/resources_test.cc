@@ -8,6 +8,7 @@
 #include "absl/strings/str_replace.h"
 #include "controller/config/check.h"
 #include "controller/config/edge_config.h"
+#include "controller/model/keep_same.h"
 #include "tests/controller/config/key_files.h"
 #include "tests/controller/config/resource_edge.h"
 
@@ -48,7 +49,7 @@ class ResourcesTest : public testing::Test {
     const auto resources =
         Parse(absl::StrCat("tenants:\n- name: acme\n", std::string(yaml)));
     EXPECT_TRUE(resources.ok()) << resources.status();
-    return resources.ok() ? resources->tenants.at(0) : Tenant();
+    return resources.ok() ? *resources->tenants.at(0) : Tenant();
   }
 
   EdgeConfig edge_ = ResourceEdge();
@@ -116,7 +117,7 @@ TEST_F(ResourcesTest, ExampleIsReadAsItIsWritten) {
        .match = {.protocol = 1},
        .action = PolicyAction::kAllow,
        .line = 17}};
-  EXPECT_EQ(resources->tenants, std::vector{wanted});
+  EXPECT_EQ(resources->tenants, std::vector<Shared<Tenant>>{wanted});
 }
 
 TEST_F(ResourcesTest, NoTenantsAreFine) {
@@ -242,6 +243,44 @@ TEST_F(ResourcesTest, StoredResourcesAreCheckedAgainstAChangedEdge) {
   EXPECT_EQ(CheckResources(*resources, edge_).message(),
             "f:14: route 0.0.0.0/0: edge \"edge-a\" has no pool \"default\"; "
             "there is none");
+}
+
+// A tenant that nobody has edited cannot have got a mistake of its own, but
+// its numbers may be taken by another.
+TEST_F(ResourcesTest, CheckedTenantsAreOnlyComparedWithTheOthers) {
+  const auto resources = Parse(R"(
+tenants:
+- name: acme
+  vnets: [{name: main, vni: 1}]
+  routes: [{cidr: 10.0.0.0/8, via: internet}]
+- name: globex
+  vnets: [{name: main, vni: 2}]
+)");
+  ASSERT_TRUE(resources.ok()) << resources.status();
+  edge_.pools.clear();  // a mistake, were acme looked at again
+  Resources next = *resources;
+  next.tenants[1].Edit().vnets[0].vni = 1;
+  next.tenants[1].Edit().routes.push_back(resources->tenants[0]->routes[0]);
+  Mistakes mistakes("f");
+  CheckResources(next, edge_, mistakes, &*resources);
+  EXPECT_EQ(mistakes.ToStatus().message(),
+            "f:5: route 10.0.0.0/8: edge \"edge-a\" has no pool \"default\"; "
+            "there is none\n"
+            "f:7: vnet \"main\": VNI 1 belongs to vnet \"main\" of tenant "
+            "\"acme\" (line 4); give each vnet its own");
+}
+
+TEST_F(ResourcesTest, EqualTenantsAreTakenOver) {
+  const auto before = Parse("tenants: [{name: a}, {name: b}]");
+  const auto moved = Parse("tenants: [{name: b}, {name: c}, {name: a}]");
+  ASSERT_TRUE(before.ok() && moved.ok());
+  Resources after = *moved;
+  after.tenants[2].Edit().comment = "other";
+  KeepSame(*before, after);
+  EXPECT_TRUE(after.tenants[0].SameAs(before->tenants[1]));
+  EXPECT_FALSE(after.tenants[1].SameAs(before->tenants[0]));
+  EXPECT_FALSE(after.tenants[2].SameAs(before->tenants[0]));
+  EXPECT_EQ(before->tenants[0]->comment, "");
 }
 
 }  // namespace

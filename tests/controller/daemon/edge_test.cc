@@ -320,7 +320,8 @@ TEST_F(EdgeTest, AnotherTunnelOnADeviceUpdatesIt) {
 TEST_F(EdgeTest, AnApplyThatTheEngineRefusesChangesNothing) {
   StartWithLan();
   engine_->apply_error = absl::ResourceExhaustedError("map rp_peers4: full");
-  const absl::Status status = edge_->Apply({.resources = LanOn("eth2")}).status();
+  const absl::Status status =
+      edge_->Apply({.resources = LanOn("eth2")}).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_THAT(std::string(status.message()),
               HasSubstr("rp_peers4: full; nothing was changed"));
@@ -333,8 +334,10 @@ TEST_F(EdgeTest, AnApplyThatTheEngineRefusesChangesNothing) {
 TEST_F(EdgeTest, AnApplyThatADeviceRefusesChangesNothing) {
   StartWithLan();
   data_plane_->broken = "eth2";
-  EXPECT_THAT(std::string(edge_->Apply({.resources = LanOn("eth2")}).status().message()),
-              HasSubstr("device eth2: no; nothing was changed"));
+  EXPECT_THAT(
+      std::string(
+          edge_->Apply({.resources = LanOn("eth2")}).status().message()),
+      HasSubstr("device eth2: no; nothing was changed"));
   EXPECT_THAT(Attached(), ElementsAre("eth0", "eth1"));
   EXPECT_EQ(store_->stored.resources.tenants[0]->tunnels[0].device, "eth1");
 }

@@ -188,34 +188,34 @@ TEST_F(StoreTest, SecretsAreReturnedButNotStored) {
 
 TEST_F(StoreTest, IdBelongsToOneNameForEver) {
   const auto store = Open();
-  const auto apply = [&](std::vector<Tenant> tenants) {
+  const auto apply = [&](std::vector<Shared<Tenant>> tenants) {
     auto stored = store->Replace({.tenants = std::move(tenants)});
     EXPECT_TRUE(stored.ok()) << stored.status();
     return stored->resources.tenants;
   };
   const auto first = apply(
       {TenantWithTunnels("a", {"x", "y"}), TenantWithTunnels("b", {"x"})});
-  EXPECT_EQ(first[0].id, 1u);
-  EXPECT_EQ(first[1].id, 2u);
-  EXPECT_EQ(first[0].tunnels[0].id, 1u);
-  EXPECT_EQ(first[0].tunnels[1].id, 2u);
-  EXPECT_EQ(first[1].tunnels[0].id, 3u);
+  EXPECT_EQ(first[0]->id, 1u);
+  EXPECT_EQ(first[1]->id, 2u);
+  EXPECT_EQ(first[0]->tunnels[0].id, 1u);
+  EXPECT_EQ(first[0]->tunnels[1].id, 2u);
+  EXPECT_EQ(first[1]->tunnels[0].id, 3u);
   // Another order and a newcomer: the old ones keep theirs.
   const auto second =
       apply({TenantWithTunnels("c", {"x"}), TenantWithTunnels("b", {"x"}),
              TenantWithTunnels("a", {"y", "x"})});
-  EXPECT_EQ(second[0].id, 3u);
-  EXPECT_EQ(second[0].tunnels[0].id, 4u);
-  EXPECT_EQ(second[1].id, 2u);
-  EXPECT_EQ(second[1].tunnels[0].id, 3u);
-  EXPECT_EQ(second[2].tunnels[0].id, 2u);
-  EXPECT_EQ(second[2].tunnels[1].id, 1u);
+  EXPECT_EQ(second[0]->id, 3u);
+  EXPECT_EQ(second[0]->tunnels[0].id, 4u);
+  EXPECT_EQ(second[1]->id, 2u);
+  EXPECT_EQ(second[1]->tunnels[0].id, 3u);
+  EXPECT_EQ(second[2]->tunnels[0].id, 2u);
+  EXPECT_EQ(second[2]->tunnels[1].id, 1u);
   // Gone and back again: the same ids, which nobody had meanwhile.
-  EXPECT_EQ(apply({TenantWithTunnels("d", {"y"})})[0].tunnels[0].id, 5u);
+  EXPECT_EQ(apply({TenantWithTunnels("d", {"y"})})[0]->tunnels[0].id, 5u);
   const auto third = apply({TenantWithTunnels("a", {"x", "z"})});
-  EXPECT_EQ(third[0].id, 1u);
-  EXPECT_EQ(third[0].tunnels[0].id, 1u);
-  EXPECT_EQ(third[0].tunnels[1].id, 6u);
+  EXPECT_EQ(third[0]->id, 1u);
+  EXPECT_EQ(third[0]->tunnels[0].id, 1u);
+  EXPECT_EQ(third[0]->tunnels[1].id, 6u);
 }
 
 TEST_F(StoreTest, PreviewGivesWhatReplaceWouldAndStoresNothing) {
