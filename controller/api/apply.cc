@@ -32,8 +32,8 @@ absl::StatusOr<ApplyRequest> ParseRequest(const std::string& body) {
 
 }  // namespace
 
-absl::StatusOr<Json> PostApply(Backend& backend, const std::string& body) {
-  ASSIGN_OR_RETURN(const ApplyRequest request, ParseRequest(body));
+absl::StatusOr<Json> PostApply(Backend& backend, const ApiCall& call) {
+  ASSIGN_OR_RETURN(const ApplyRequest request, ParseRequest(call.request.body));
   const std::shared_ptr<const Snapshot> current = backend.snapshot();
   ASSIGN_OR_RETURN(Resources resources,
                    ParseResources(request.file, request.text, current->edge()));
@@ -46,8 +46,10 @@ absl::StatusOr<Json> PostApply(Backend& backend, const std::string& body) {
   uint32_t epoch = current->epoch();
   if (!request.dry_run && !same) {
     ASSIGN_OR_RETURN(epoch,
-                     backend.Apply({.resources = std::move(preview.resources),
-                                    .if_epoch = current->epoch()}));
+                     backend.Apply({.resources = std::move(resources),
+                                    .if_epoch = current->epoch(),
+                                    .who = call.request.who,
+                                    .what = "apply -f " + request.file}));
   }
   Json document = Document("apply");
   document["dry_run"] = request.dry_run;

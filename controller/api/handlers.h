@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// One function per route; README.md has the table.
+// One function per route; routes.cc has the table.
 #ifndef RAMPART_CONTROLLER_API_HANDLERS_H_
 #define RAMPART_CONTROLLER_API_HANDLERS_H_
 
+#include <string>
+#include <string_view>
+#include <vector>
+
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "controller/api/backend.h"
 #include "controller/api/flow_rows.h"
 #include "controller/api/http.h"
@@ -13,6 +18,23 @@ namespace rampart {
 
 // The whole API of one edge. backend must outlive it.
 ApiHandler MakeApi(Backend& backend);
+
+// A request, and what its path named.
+struct ApiCall {
+  const ApiRequest& request;
+  std::vector<std::string> names;  // for each {...} of the pattern, in order
+};
+
+// A row of the table.
+struct ApiRoute {
+  std::string_view method;
+  // "/v1/tenants/{tenant}/vnets/{vnet}"; {cidr...} takes all that is left,
+  // slashes too.
+  std::string_view pattern;
+  absl::StatusOr<Json> (*handler)(Backend&, const ApiCall&);
+};
+// For the test that holds the description of the API against it.
+absl::Span<const ApiRoute> ApiRoutes();
 
 absl::StatusOr<Json> GetStatus(const Backend& backend);
 absl::StatusOr<Json> GetDevices(const Backend& backend);
@@ -63,7 +85,7 @@ absl::StatusOr<Json> PostExplain(const Backend& backend,
 
 // body: {"file", "text", "dry_run"}. Errors: InvalidArgument with the lines of
 // the parser; whatever Backend::Apply() says.
-absl::StatusOr<Json> PostApply(Backend& backend, const std::string& body);
+absl::StatusOr<Json> PostApply(Backend& backend, const ApiCall& call);
 
 }  // namespace rampart
 

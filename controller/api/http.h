@@ -24,6 +24,9 @@ struct ApiRequest {
   Query query;
   std::string body;
   uid_t uid = 0;  // of the peer, from the kernel
+  // Who that is, for the history: "alice (uid 1000)".
+  std::string who;
+  std::string if_match;  // header If-Match; "": not there
 };
 
 struct ApiResponse {
@@ -31,6 +34,7 @@ struct ApiResponse {
   std::string body;
   std::string allow;  // of a 405: the methods there are
   std::string content_type = "application/json";
+  std::string etag;  // header ETag, with its quotes; "": none
 };
 
 using ApiHandler = std::function<ApiResponse(const ApiRequest&)>;

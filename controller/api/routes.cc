@@ -1,88 +1,115 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which function answers which path.
+// Which function answers which method and path.
 #include <algorithm>
+#include <optional>
+#include <type_traits>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "controller/api/error.h"
 #include "controller/api/handlers.h"
 
 namespace rampart {
 namespace {
 
-struct ApiRoute {
-  std::string_view path;
-  absl::StatusOr<Json> (*get)(const Backend&, const Query&);
-};
-
-template <absl::StatusOr<Json> (*get)(const Backend&)>
-absl::StatusOr<Json> Plain(const Backend& backend, const Query&) {
-  return get(backend);
+// Handlers take what they need of a call.
+template <auto handler>
+absl::StatusOr<Json> Call(Backend& backend, const ApiCall& call) {
+  using Function = decltype(handler);
+  if constexpr (std::is_invocable_v<Function, Backend&, const ApiCall&>)
+    return handler(backend, call);
+  else if constexpr (std::is_invocable_v<Function, Backend&, const Query&>)
+    return handler(backend, call.request.query);
+  else if constexpr (std::is_invocable_v<Function, Backend&, std::string>)
+    return handler(backend, call.request.body);
+  else if constexpr (std::is_invocable_v<Function, Backend&, std::string,
+                                         const Query&>)
+    return handler(backend, call.names[0], call.request.query);
+  else
+    return handler(backend);
 }
 
+// Of two that fit a path, the first one answers.
 constexpr ApiRoute kRoutes[] = {
-    {"/v1/status", &Plain<GetStatus>},
-    {"/v1/devices", &Plain<GetDevices>},
-    {"/v1/counters", &Plain<GetCounters>},
-    {"/v1/tenants", &Plain<GetTenants>},
-    {"/v1/vnets", &Plain<GetVnets>},
-    {"/v1/tunnels", &Plain<GetTunnels>},
-    {"/v1/routes", &Plain<GetRoutes>},
-    {"/v1/policies", &Plain<GetPolicies>},
-    {"/v1/route", &GetRoute},
-    {"/v1/flows", &GetFlows},
-    {"/v1/flows/log", &Plain<GetFlowLog>},
-    {"/v1/flows/history", &GetFlowHistory},
-    {"/v1/flows/reconcile", &Plain<GetFlowReconcile>},
-    {"/v1/nat/sessions", &GetNatSessions},
-    {"/v1/nat/pools", &Plain<GetNatPools>},
-    {"/v1/nat/ports", &GetNatPorts},
-    {"/v1/nat/whois", &GetNatWhois},
-    {"/v1/drops", &GetDrops},
-    {"/v1/drops/last", &GetDropLast},
-    {"/v1/drops/tenants", &Plain<GetDropTenants>},
-    {"/v1/maps", &Plain<GetMaps>},
+    {"GET", "/v1/status", &Call<GetStatus>},
+    {"GET", "/v1/devices", &Call<GetDevices>},
+    {"GET", "/v1/counters", &Call<GetCounters>},
+    {"GET", "/v1/tenants", &Call<GetTenants>},
+    {"GET", "/v1/vnets", &Call<GetVnets>},
+    {"GET", "/v1/tunnels", &Call<GetTunnels>},
+    {"GET", "/v1/routes", &Call<GetRoutes>},
+    {"GET", "/v1/policies", &Call<GetPolicies>},
+    {"GET", "/v1/route", &Call<GetRoute>},
+    {"GET", "/v1/flows", &Call<GetFlows>},
+    {"GET", "/v1/flows/log", &Call<GetFlowLog>},
+    {"GET", "/v1/flows/history", &Call<GetFlowHistory>},
+    {"GET", "/v1/flows/reconcile", &Call<GetFlowReconcile>},
+    {"GET", "/v1/nat/sessions", &Call<GetNatSessions>},
+    {"GET", "/v1/nat/pools", &Call<GetNatPools>},
+    {"GET", "/v1/nat/ports", &Call<GetNatPorts>},
+    {"GET", "/v1/nat/whois", &Call<GetNatWhois>},
+    {"GET", "/v1/drops", &Call<GetDrops>},
+    {"GET", "/v1/drops/last", &Call<GetDropLast>},
+    {"GET", "/v1/drops/tenants", &Call<GetDropTenants>},
+    {"GET", "/v1/maps", &Call<GetMaps>},
+    {"GET", "/v1/maps/{map}", &Call<GetMap>},
+    {"POST", "/v1/explain", &Call<PostExplain>},
+    {"POST", "/v1/apply", &Call<PostApply>},
 };
-constexpr std::string_view kMapPath = "/v1/maps/";
-constexpr std::string_view kApplyPath = "/v1/apply";
-constexpr std::string_view kExplainPath = "/v1/explain";
+
+// What the {...} of the pattern stand for in the path; nothing if it does not
+// fit.
+std::optional<std::vector<std::string>> Match(std::string_view pattern,
+                                              std::string_view path) {
+  const std::vector<std::string> want = absl::StrSplit(Absl(pattern), '/');
+  // The last one may take slashes, too.
+  const std::vector<std::string> is = absl::StrSplit(
+      Absl(path), absl::MaxSplits('/', static_cast<int>(want.size()) - 1));
+  if (is.size() != want.size()) return std::nullopt;
+  std::vector<std::string> names;
+  for (size_t i = 0; i < want.size(); ++i) {
+    if (!want[i].starts_with('{')) {
+      if (is[i] != want[i]) return std::nullopt;
+      continue;
+    }
+    const bool rest = want[i].ends_with("...}");
+    if (is[i].empty() || (!rest && is[i].find('/') != std::string::npos))
+      return std::nullopt;
+    names.push_back(is[i]);
+  }
+  return names;
+}
 
 ApiResponse Answer(const absl::StatusOr<Json>& document) {
   return document.ok() ? JsonResponse(*document)
                        : ErrorResponse(document.status());
 }
 
-ApiResponse NotAllowed(std::string_view method) {
-  ApiResponse response = ErrorResponse(
-      405, "unimplemented",
-      absl::StrCat("method not allowed here; use ", Absl(method)));
-  response.allow = std::string(method);
+ApiResponse Dispatch(Backend& backend, const ApiRequest& request) {
+  std::vector<absl::string_view> methods;  // of the path
+  for (const ApiRoute& route : kRoutes) {
+    auto names = Match(route.pattern, request.path);
+    if (!names) continue;
+    if (route.method == request.method)
+      return Answer(
+          route.handler(backend, {.request = request, .names = *names}));
+    methods.push_back(Absl(route.method));
+  }
+  if (methods.empty())
+    return ErrorResponse(absl::NotFoundError(
+        absl::StrCat("path ", request.path, ": there is none")));
+  const std::string allow = absl::StrJoin(methods, ", ");
+  ApiResponse response =
+      ErrorResponse(405, "unimplemented",
+                    absl::StrCat("method not allowed here; use ", allow));
+  response.allow = allow;
   return response;
 }
 
-ApiResponse Dispatch(Backend& backend, const ApiRequest& request) {
-  if (request.path == kApplyPath) {
-    if (request.method != "POST") return NotAllowed("POST");
-    return Answer(PostApply(backend, request.body));
-  }
-  if (request.path == kExplainPath) {
-    if (request.method != "POST") return NotAllowed("POST");
-    return Answer(PostExplain(backend, request.body));
-  }
-  const std::string_view path = request.path;
-  const bool map = path.substr(0, kMapPath.size()) == kMapPath;
-  const auto* route =
-      std::find_if(std::begin(kRoutes), std::end(kRoutes),
-                   [&](const ApiRoute& known) { return known.path == path; });
-  if (!map && route == std::end(kRoutes))
-    return ErrorResponse(absl::NotFoundError(
-        absl::StrCat("path ", request.path, ": there is none")));
-  if (request.method != "GET") return NotAllowed("GET");
-  if (map)
-    return Answer(GetMap(backend, path.substr(kMapPath.size()), request.query));
-  return Answer(route->get(backend, request.query));
-}
-
 }  // namespace
+
+absl::Span<const ApiRoute> ApiRoutes() { return kRoutes; }
 
 ApiHandler MakeApi(Backend& backend) {
   return [&backend](const ApiRequest& request) {

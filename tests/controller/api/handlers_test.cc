@@ -131,6 +131,9 @@ TEST_F(HandlersTest, UnknownPathsAndMethodsAreRefused) {
   EXPECT_THAT(Error("/v1/nothing", 404), HasSubstr("/v1/nothing"));
   EXPECT_THAT(Error("/v1/maps/rp_nothing", 404), HasSubstr("rp_flows4"));
   Error("/v1/statusx", 404);
+  Error("/v1/status/", 404);
+  Error("/v1/maps/", 404);
+  Error("/v1/maps/rp_grants/x", 404);
   Error("/", 404);
   const ApiResponse posted = Ask("POST", "/v1/status");
   EXPECT_EQ(posted.status, 405);
