@@ -46,7 +46,7 @@ absl::StatusOr<Json> PostApply(Backend& backend, const ApiCall& call) {
   uint32_t epoch = current->epoch();
   if (!request.dry_run && !same) {
     ASSIGN_OR_RETURN(epoch,
-                     backend.Apply({.resources = std::move(resources),
+                     backend.Apply({.resources = std::move(preview.resources),
                                     .if_epoch = current->epoch(),
                                     .who = call.request.who,
                                     .what = "apply -f " + request.file}));
