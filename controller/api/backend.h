@@ -16,9 +16,9 @@
 #include "controller/dataplane/dry_run.h"
 #include "controller/dataplane/offline.h"
 #include "controller/flow/engine.h"
-#include "controller/flow/on_change.h"
 #include "controller/flow_log/flow_log.h"
 #include "controller/metrics/ledger.h"
+#include "controller/model/on_change.h"
 #include "controller/nat/block_log.h"
 #include "controller/store/store.h"
 
@@ -32,8 +32,15 @@ struct Change {
   std::optional<uint32_t> if_epoch;
   OnChange on_change = OnChange::kRecheck;
   // For the history.
-  std::string who;   // "alice (uid 1000)"
-  std::string what;  // "route add 10.1.0.0/16 via fra"
+  std::string who;      // "alice (uid 1000)"
+  std::string what;     // "route add 10.1.0.0/16 via fra"
+  std::string comment;  // in the words of who made it
+  // On probation for so long: taken back unless confirmed.
+  std::optional<absl::Duration> confirm;
+  // Ends the probation of the epoch in force. All others are refused with
+  // FailedPrecondition while there is one: taking that back would take them
+  // back, too.
+  bool ends_probation = false;
 };
 
 class Backend {
@@ -58,6 +65,8 @@ class Backend {
   virtual absl::Time started() const = 0;
   virtual bool adopted() const = 0;  // the data plane of an earlier run
 
+  // For the history and for confirming: changes go through Apply().
+  virtual StateStore& store() const = 0;
   // As StateStore::Preview().
   virtual absl::StatusOr<StoredResources> Preview(Resources resources) = 0;
   // Stores the resources and puts them in force. On an error the old ones are

@@ -9,6 +9,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "controller/api/flow_accounts.h"
+#include "controller/base/fault.h"
 #include "controller/base/status.h"
 #include "controller/config/check.h"
 #include "controller/config/secrets.h"
@@ -19,6 +20,11 @@
 #include "controller/policy/policy_hooks.h"
 
 namespace rampart {
+namespace {
+
+constexpr absl::Duration kRevertRetry = absl::Seconds(5);
+
+}  // namespace
 
 absl::StatusOr<Edge::Parts> Edge::OpenParts(const EdgeConfig& config,
                                             const std::string& bpffs) {
@@ -60,15 +66,28 @@ absl::StatusOr<Edge::Parts> Edge::OpenParts(const EdgeConfig& config,
   return parts;
 }
 
-// The resources in the store, with what the store does not keep. Peers without
-// their key are down, the others work.
-absl::StatusOr<StoredResources> Edge::LoadStored() {
-  ASSIGN_OR_RETURN(StoredResources stored, parts_.store->Load());
-  for (const absl::Status& status : {LoadSecrets(stored.resources),
-                                     CheckResources(stored.resources, config_)})
+// Peers without their key are down, the others work.
+void Edge::Complete(Resources& resources) const {
+  for (const absl::Status& status :
+       {LoadSecrets(resources), CheckResources(resources, config_)})
     for (absl::string_view line :
          absl::StrSplit(status.message(), '\n', absl::SkipEmpty()))
       spdlog::warn("{}", std::string(line));
+}
+
+// What was on probation when an earlier run ended may be over by now, and is
+// not put in force again.
+absl::StatusOr<StoredResources> Edge::LoadStored() {
+  ASSIGN_OR_RETURN(StoredResources stored, parts_.store->Load());
+  const std::optional<Probation>& probation = parts_.store->probation();
+  if (probation && probation->deadline <= parts_.clock->Now()) {
+    ASSIGN_OR_RETURN(Change change, Reversal(*probation));
+    EpochNote note = NoteOf(change);
+    note.from = stored.epoch;
+    spdlog::warn("{}", change.what);
+    return parts_.store->Replace(std::move(change.resources), note);
+  }
+  Complete(stored.resources);
   return stored;
 }
 
@@ -142,17 +161,18 @@ absl::Status Edge::ContinueFlowLog() {
   return absl::OkStatus();
 }
 
-absl::Status Edge::PutInForce(StoredResources stored, bool strict,
-                              OnChange on_change) {
+absl::Status Edge::PutInForce(StoredResources stored, bool strict) {
   const std::vector<WantedDevice> wanted =
       WantedDevices(config_, stored.resources);
   RETURN_IF_ERROR(devices_.Attach(wanted, strict));
   KeepBooks();
+  FaultPoint("apply");
   auto snapshot = std::make_shared<const Snapshot>(
       config_, std::move(stored.resources), stored.epoch, snapshot_.get());
   if (parts_.flow_log != nullptr) parts_.flow_log->Use(*snapshot);
-  RETURN_IF_ERROR(parts_.engine->Apply(snapshot, on_change));
+  RETURN_IF_ERROR(parts_.engine->Apply(snapshot, stored.on_change));
   snapshot_ = std::move(snapshot);
+  FaultPoint("apply");
   const std::vector<DeviceCounters> before = Counters();
   const absl::Status detached = devices_.DetachOthers(wanted);
   CountGone(before);
@@ -165,31 +185,85 @@ void Edge::KeepBooks() {
   if (!status.ok()) spdlog::error("ledger: {}", std::string(status.message()));
 }
 
-absl::StatusOr<uint32_t> Edge::Apply(Change change) {
-  const std::shared_ptr<const Snapshot> old = snapshot_;
-  if (change.if_epoch && *change.if_epoch != old->epoch())
+absl::Status Edge::MayApply(const Change& change) const {
+  if (change.if_epoch && *change.if_epoch != snapshot_->epoch())
     return absl::AbortedError(absl::StrCat(
         "apply: epoch ", *change.if_epoch, " was to be changed, and ",
-        old->epoch(), " is in force; look at it, then try again"));
+        snapshot_->epoch(), " is in force; look at it, then try again"));
+  const std::optional<Probation>& probation = parts_.store->probation();
+  if (!probation || change.ends_probation) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "apply: epoch ", probation->epoch, " is on probation until ",
+      absl::FormatTime(absl::RFC3339_sec, probation->deadline,
+                       absl::UTCTimeZone()),
+      "; confirm it, or go back to epoch ", probation->back_to, ", first"));
+}
+
+EpochNote Edge::NoteOf(const Change& change) const {
+  EpochNote note = {.from = snapshot_ ? snapshot_->epoch() : 0,
+                    .time = parts_.clock->Now(),
+                    .who = change.who,
+                    .what = change.what,
+                    .comment = change.comment,
+                    .on_change = change.on_change};
+  if (change.confirm) note.confirm_by = note.time + *change.confirm;
+  return note;
+}
+
+absl::Status Edge::GoBack(Resources resources, const EpochNote& note) {
   ASSIGN_OR_RETURN(StoredResources stored,
-                   parts_.store->Replace(std::move(change.resources)));
-  const absl::Status applied =
-      PutInForce(std::move(stored), /*strict=*/true, change.on_change);
+                   parts_.store->Replace(std::move(resources), note));
+  return PutInForce(std::move(stored), /*strict=*/false);
+}
+
+absl::StatusOr<uint32_t> Edge::Apply(Change change) {
+  RETURN_IF_ERROR(MayApply(change));
+  const std::shared_ptr<const Snapshot> old = snapshot_;
+  EpochNote note = NoteOf(change);
+  FaultPoint("apply");
+  ASSIGN_OR_RETURN(StoredResources stored,
+                   parts_.store->Replace(std::move(change.resources), note));
+  FaultPoint("apply");
+  const uint32_t epoch = stored.epoch;
+  const absl::Status applied = PutInForce(std::move(stored), /*strict=*/true);
   if (applied.ok()) {
-    spdlog::info("epoch {} is in force", snapshot_->epoch());
-    return snapshot_->epoch();
+    spdlog::info("epoch {} is in force: {}, by {}", epoch, note.what, note.who);
+    return epoch;
   }
-  absl::StatusOr<StoredResources> restored =
-      parts_.store->Replace(old->resources());
-  absl::Status back = restored.ok()
-                          ? PutInForce(*std::move(restored), /*strict=*/false)
-                          : restored.status();
+  note = {.from = epoch,
+          .time = parts_.clock->Now(),
+          .who = note.who,
+          .what = absl::StrCat("take back epoch ", epoch),
+          .comment = std::string(applied.message())};
+  const absl::Status back = GoBack(old->resources(), note);
   const std::string text = absl::StrCat(
       "apply: ", applied.message(),
       back.ok() ? "; nothing was changed"
                 : absl::StrCat("; and going back failed: ", back.message()));
   spdlog::error("{}", text);
   return absl::Status(applied.code(), text);
+}
+
+absl::StatusOr<Change> Edge::Reversal(const Probation& probation) const {
+  ASSIGN_OR_RETURN(StoredResources before,
+                   parts_.store->LoadEpoch(probation.back_to));
+  Complete(before.resources);
+  return Change{
+      .resources = std::move(before.resources),
+      .who = "rampartd",
+      .what = absl::StrCat("back to epoch ", probation.back_to,
+                           ": nobody confirmed epoch ", probation.epoch)};
+}
+
+absl::Status Edge::OnTick() {
+  const std::optional<Probation>& probation = parts_.store->probation();
+  const absl::Time now = parts_.clock->Now();
+  if (!probation || now < probation->deadline || now < revert_next_)
+    return absl::OkStatus();
+  revert_next_ = now + kRevertRetry;
+  ASSIGN_OR_RETURN(Change change, Reversal(*probation));
+  spdlog::warn("{}", change.what);
+  return GoBack(std::move(change.resources), NoteOf(change));
 }
 
 absl::Status Edge::Reload() {

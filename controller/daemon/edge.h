@@ -51,6 +51,8 @@ class Edge final : public Backend {
   absl::StatusOr<uint32_t> Apply(Change change) override;
   // The stored resources once more, with key files read again.
   absl::Status Reload();
+  // Takes a change back whose probation is over. Call every kEngineTick.
+  absl::Status OnTick();
 
   std::shared_ptr<const Snapshot> snapshot() const override {
     return snapshot_;
@@ -70,6 +72,7 @@ class Edge final : public Backend {
   const Clock& clock() const override { return *parts_.clock; }
   absl::Time started() const override { return started_; }
   bool adopted() const override { return parts_.data_plane->adopted(); }
+  StateStore& store() const override { return *parts_.store; }
   absl::StatusOr<StoredResources> Preview(Resources resources) override {
     return parts_.store->Preview(std::move(resources));
   }
@@ -85,8 +88,16 @@ class Edge final : public Backend {
 
  private:
   absl::StatusOr<StoredResources> LoadStored();
-  absl::Status PutInForce(StoredResources stored, bool strict,
-                          OnChange on_change = OnChange::kRecheck);
+  // What the store does not keep.
+  void Complete(Resources& resources) const;
+  absl::Status PutInForce(StoredResources stored, bool strict);
+  // Why this change cannot be made now.
+  absl::Status MayApply(const Change& change) const;
+  EpochNote NoteOf(const Change& change) const;
+  // The configuration before the one on probation.
+  absl::StatusOr<Change> Reversal(const Probation& probation) const;
+  // Stores them, and puts of them in force what can be.
+  absl::Status GoBack(Resources resources, const EpochNote& note);
   // Before the first flow, and after those of an earlier run are adopted.
   void BeginFlowLog();
   absl::Status ContinueFlowLog();
@@ -100,6 +111,7 @@ class Edge final : public Backend {
   Parts parts_;
   Devices devices_;
   const absl::Time started_;
+  absl::Time revert_next_ = absl::InfinitePast();  // after an error: not sooner
   std::shared_ptr<const Snapshot> snapshot_;
 };
 

@@ -163,6 +163,7 @@ void Loop::WaitForTick() {
   tick_.async_wait([this](error_code error) {
     if (error) return;
     errors_.Tell(edge_.engine().OnTick());
+    errors_.Tell(edge_.OnTick());
     if (edge_.flow_log() != nullptr) edge_.flow_log()->Flush();
     PruneLog();
     TellRefusals();

@@ -19,7 +19,7 @@
 #include "controller/dataplane/data_plane.h"
 #include "controller/flow/flow_count.h"
 #include "controller/flow/hooks.h"
-#include "controller/flow/on_change.h"
+#include "controller/model/on_change.h"
 #include "controller/nat/allocator.h"
 #include "controller/nat/block_log.h"
 #include "controller/netlink/underlay.h"

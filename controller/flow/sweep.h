@@ -16,7 +16,7 @@
 #include "controller/flow/flows.h"
 #include "controller/flow/hooks.h"
 #include "controller/flow/next_hops.h"
-#include "controller/flow/on_change.h"
+#include "controller/model/on_change.h"
 
 namespace rampart {
 

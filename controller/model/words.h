@@ -16,6 +16,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "controller/model/on_change.h"
 #include "controller/model/resources.h"
 
 namespace rampart {
@@ -39,6 +40,9 @@ inline constexpr Word<PolicyAction> kPolicyActions[] = {
     {"allow", PolicyAction::kAllow},
     {"deny", PolicyAction::kDeny},
     {"reject", PolicyAction::kReject}};
+inline constexpr Word<OnChange> kOnChanges[] = {{"keep", OnChange::kKeep},
+                                                {"recheck", OnChange::kRecheck},
+                                                {"cut", OnChange::kCut}};
 inline constexpr Word<bool> kBooleans[] = {{"false", false}, {"true", true}};
 
 template <typename E, size_t N>

@@ -6,9 +6,10 @@
 #include <cstdint>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "controller/model/resources.h"
 
 namespace rampart {
@@ -22,9 +23,21 @@ struct Ids {
   absl::flat_hash_map<std::pair<std::string, std::string>, uint32_t> tunnels;
 };
 
-// Fills in all ids of `resources`; names that have none get the next ones.
-// Errors: ResourceExhausted.
-absl::Status AssignIds(Resources& resources, Ids& ids);
+// A name that got its id just now.
+struct NewId {
+  std::string tenant;
+  std::string tunnel;  // empty: the tenant's own
+  uint32_t id = 0;
+};
+
+// Fills in all ids of `resources`; names that have none get the next ones,
+// which are added to `ids` and returned. Tenants that `known` shares have their
+// ids. Errors: ResourceExhausted, and `ids` is as before.
+absl::StatusOr<std::vector<NewId>> AssignIds(Resources& resources,
+                                             const Resources& known, Ids& ids);
+
+// As if they had not been given.
+void TakeBack(const std::vector<NewId>& given, Ids& ids);
 
 }  // namespace rampart
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "controller/api/backend.h"
+#include "tests/controller/store/fake_store.h"
 
 namespace rampart {
 
@@ -89,8 +90,10 @@ class FakeEngine : public Engine {
   absl::Status apply_error;
   int applied = 0;
 
-  absl::Status Apply(std::shared_ptr<const Snapshot>, OnChange) override {
+  OnChange on_change = OnChange::kRecheck;
+  absl::Status Apply(std::shared_ptr<const Snapshot>, OnChange asked) override {
     ++applied;
+    on_change = asked;
     return std::exchange(apply_error, absl::OkStatus());
   }
   absl::StatusOr<int> ProcessPunts(int) override { return 0; }
@@ -126,7 +129,11 @@ class FakeEngine : public Engine {
 class FakeClock : public Clock {
  public:
   uint32_t Tick() const override { return 1000; }
-  absl::Time Now() const override { return absl::FromUnixSeconds(5000); }
+  absl::Time Now() const override { return now_; }
+  void Advance(absl::Duration time) { now_ += time; }
+
+ private:
+  absl::Time now_ = absl::FromUnixSeconds(5000);
 };
 
 class FakeBackend : public Backend {
@@ -156,6 +163,8 @@ class FakeBackend : public Backend {
   const Clock& clock() const override { return clock_; }
   absl::Time started() const override { return absl::FromUnixSeconds(1000); }
   bool adopted() const override { return true; }
+  StateStore& store() const override { return fake_store; }
+  mutable FakeStore fake_store;
   absl::StatusOr<StoredResources> Preview(Resources resources) override {
     return StoredResources{.epoch = 4, .resources = std::move(resources)};
   }

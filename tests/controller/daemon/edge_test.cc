@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "controller/daemon/random.h"
 #include "tests/controller/api/fakes.h"
+#include "tests/controller/store/fake_store.h"
 
 namespace rampart {
 namespace {
@@ -132,22 +133,6 @@ class RecordingEngine : public FakeEngine {
 
  private:
   Events& events_;
-};
-
-class FakeStore : public StateStore {
- public:
-  StoredResources stored;
-
-  absl::StatusOr<StoredResources> Load() override { return stored; }
-  absl::StatusOr<StoredResources> Replace(Resources resources) override {
-    stored = {.epoch = stored.epoch + 1, .resources = std::move(resources)};
-    return stored;
-  }
-  absl::StatusOr<StoredResources> Preview(Resources resources) override {
-    return StoredResources{.epoch = stored.epoch + 1,
-                           .resources = std::move(resources)};
-  }
-  uint64_t store_id() const override { return 1; }
 };
 
 EdgeConfig Config() {
@@ -393,6 +378,100 @@ TEST(KernelRandomTest, StaysBelowItsBoundAndReachesAllOfIt) {
   }
   EXPECT_EQ(seen.size(), 5u);
   EXPECT_EQ(KernelRandom(1), 0u);
+}
+
+TEST_F(EdgeTest, WhoAndWhyIsInTheHistory) {
+  StartWithLan();
+  ASSERT_TRUE(edge_
+                  ->Apply({.resources = LanOn("eth2"),
+                           .on_change = OnChange::kKeep,
+                           .who = "alice (uid 7)",
+                           .what = "tunnel set lan",
+                           .comment = "moved"})
+                  .ok());
+  ASSERT_EQ(store_->records.size(), 1u);
+  const EpochRecord& record = store_->records[0];
+  EXPECT_EQ(record.who, "alice (uid 7)");
+  EXPECT_EQ(record.what, "tunnel set lan");
+  EXPECT_EQ(record.comment, "moved");
+  EXPECT_EQ(record.on_change, OnChange::kKeep);
+  EXPECT_EQ(record.time, clock_.Now());
+  EXPECT_EQ(engine_->on_change, OnChange::kKeep);
+}
+
+TEST_F(EdgeTest, ARestartAsksOfLiveFlowsWhatTheChangeAsked) {
+  store_->stored = {
+      .epoch = 3, .resources = LanOn("eth1"), .on_change = OnChange::kCut};
+  ASSERT_TRUE(edge_->Start().ok());
+  EXPECT_EQ(engine_->on_change, OnChange::kCut);
+}
+
+TEST_F(EdgeTest, AChangeOnProbationIsTakenBackInTimeUnlessConfirmed) {
+  StartWithLan();
+  for (const bool confirm : {false, true}) {
+    const uint32_t before = edge_->snapshot()->epoch();
+    ASSERT_TRUE(
+        edge_->Apply({.resources = LanOn("eth2"), .confirm = absl::Minutes(5)})
+            .ok());
+    clock_.Advance(absl::Minutes(5) - absl::Seconds(1));
+    ASSERT_TRUE(edge_->OnTick().ok());
+    EXPECT_EQ(edge_->snapshot()->epoch(), before + 1);
+    EXPECT_THAT(Attached(), ElementsAre("eth0", "eth2"));
+    if (confirm) {
+      ASSERT_TRUE(store_->Confirm(before + 1).ok());
+    }
+    clock_.Advance(absl::Seconds(1));
+    ASSERT_TRUE(edge_->OnTick().ok());
+    EXPECT_THAT(Attached(), ElementsAre("eth0", confirm ? "eth2" : "eth1"));
+    EXPECT_EQ(edge_->snapshot()->epoch(), before + (confirm ? 1 : 2));
+    EXPECT_FALSE(store_->probation());
+  }
+  EXPECT_EQ(store_->records[1].who, "rampartd");
+  EXPECT_EQ(store_->records[1].what,
+            "back to epoch 3: nobody confirmed epoch 4");
+}
+
+TEST_F(EdgeTest, NothingElseChangesDuringAProbation) {
+  StartWithLan();
+  ASSERT_TRUE(
+      edge_->Apply({.resources = LanOn("eth2"), .confirm = absl::Minutes(5)})
+          .ok());
+  const absl::Status refused =
+      edge_->Apply({.resources = LanOn("eth1")}).status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(refused.message()),
+              HasSubstr("epoch 4 is on probation until "));
+  EXPECT_EQ(edge_->snapshot()->epoch(), 4u);
+  EXPECT_TRUE(
+      edge_->Apply({.resources = LanOn("eth1"), .ends_probation = true}).ok());
+  EXPECT_FALSE(store_->probation());
+}
+
+TEST_F(EdgeTest, AStartAfterTheDeadlineTakesTheChangeBackFirst) {
+  store_->old[3] = {.epoch = 3, .resources = LanOn("eth1")};
+  store_->stored = {.epoch = 4, .resources = LanOn("eth2")};
+  store_->on_probation = {4, 3, clock_.Now()};
+  ASSERT_TRUE(edge_->Start().ok());
+  EXPECT_THAT(events_, ElementsAre("attach eth0 tunnel 0 realm 0",
+                                   "attach eth1 tunnel 5 realm 1001",
+                                   "engine epoch 5", "punts rp-edge-a"));
+  EXPECT_EQ(store_->records[0].what,
+            "back to epoch 3: nobody confirmed epoch 4");
+}
+
+TEST_F(EdgeTest, GoingBackIsTriedAgain) {
+  StartWithLan();
+  ASSERT_TRUE(
+      edge_->Apply({.resources = LanOn("eth2"), .confirm = absl::Minutes(5)})
+          .ok());
+  clock_.Advance(absl::Minutes(5));
+  store_->replace_error = absl::UnavailableError("the disk is full");
+  EXPECT_FALSE(edge_->OnTick().ok());
+  EXPECT_TRUE(edge_->OnTick().ok());
+  EXPECT_EQ(edge_->snapshot()->epoch(), 4u);
+  clock_.Advance(absl::Seconds(5));
+  EXPECT_TRUE(edge_->OnTick().ok());
+  EXPECT_EQ(edge_->snapshot()->epoch(), 5u);
 }
 
 }  // namespace

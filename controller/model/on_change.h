@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#ifndef RAMPART_CONTROLLER_FLOW_ON_CHANGE_H_
-#define RAMPART_CONTROLLER_FLOW_ON_CHANGE_H_
+#ifndef RAMPART_CONTROLLER_MODEL_ON_CHANGE_H_
+#define RAMPART_CONTROLLER_MODEL_ON_CHANGE_H_
 
 namespace rampart {
 
@@ -14,4 +14,4 @@ enum class OnChange {
 
 }  // namespace rampart
 
-#endif  // RAMPART_CONTROLLER_FLOW_ON_CHANGE_H_
+#endif  // RAMPART_CONTROLLER_MODEL_ON_CHANGE_H_
