@@ -65,7 +65,7 @@ class EdgeTest(unittest.TestCase):
     # --- sockets ---
 
     def socket(self, host, version, kind=socket.SOCK_DGRAM, port=None,
-               timeout=5.0):
+               timeout=20.0):
         """A socket on `host`; with a port, bound to its own address."""
         sock = self.host(host).socket(FAMILY[version], kind)
         self.addCleanup(sock.close)
@@ -97,7 +97,7 @@ class EdgeTest(unittest.TestCase):
 
             def serve():
                 with connection, contextlib.suppress(OSError):
-                    connection.settimeout(20)
+                    connection.settimeout(60)
                     handle(connection)
             threading.Thread(target=serve, daemon=True).start()
         return Server(self, sock, accept).seen

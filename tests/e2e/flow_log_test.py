@@ -4,10 +4,10 @@
 import json
 import signal
 import sqlite3
-import time
 
 import e2e
 import edge_lab
+from netlab import wait_for
 
 COOKIE = 37  # bytes that a stream of iperf3 begins with
 IP = {4: 20, 6: 40}
@@ -40,27 +40,18 @@ class FlowLogTest(e2e.EdgeTest):
         with open(self.lab.log_path(), encoding="utf-8") as f:
             return [json.loads(line) for line in f if line.endswith("\n")]
 
-    def await_record(self, timeout=30, **fields):
+    def await_record(self, timeout=60, **fields):
         """The last record with these fields."""
-        deadline = time.monotonic() + timeout
-        while True:
-            found = [r for r in self.records()
-                     if all(r.get(k) == v for k, v in fields.items())]
-            if found:
-                return found[-1]
-            self.assertLess(time.monotonic(), deadline, f"no {fields}")
-            time.sleep(0.05)
+        return wait_for(
+            lambda: [r for r in self.records()
+                     if all(r.get(k) == v for k, v in fields.items())],
+            f"a record with {fields}", timeout, interval=0.05)[-1]
 
     def await_history(self, sequence):
-        self.await_answer(lambda: self.lab.show(
+        wait_for(lambda: self.lab.show(
             "flow", "history", "select max(seq) as m from records"
-        )["rows"][0]["m"] >= sequence)
-
-    def await_answer(self, ask, timeout=20):
-        deadline = time.monotonic() + timeout
-        while not ask():
-            self.assertLess(time.monotonic(), deadline)
-            time.sleep(0.05)
+        )["rows"][0]["m"] >= sequence, f"record {sequence} is in the history",
+            timeout=60, interval=0.05)
 
     def counted(self, host):
         """What the kernel of a site has sent into its tunnel, and received:
@@ -79,8 +70,8 @@ class FlowLogTest(e2e.EdgeTest):
             flows = {r["flow"] for r in mine}
             ends = [r for r in mine if r["event"] == "END"]
             return ends if flows == {r["flow"] for r in ends} else []
-        self.await_answer(lambda: len(ended()) >= 2, 60)
-        return ended()
+        return wait_for(lambda: len(ended()) >= 2 and ended(),
+                        "both connections have ended", timeout=60)
 
     def test_iperf3_is_logged_with_its_bytes_and_headers(self):
         for version in (4, 6):

@@ -22,7 +22,7 @@ class IcmpTest(e2e.EdgeTest):
         """acme-3 has a wire of 1500 bytes, acme-1's tunnel takes less."""
         payload = size - IP_HEADER[version] - 8
         return self.host("acme-3").run(
-            "ping", "-M", "do", "-c", 1, "-W", 2, "-s", payload,
+            "ping", "-M", "do", "-c", 1, "-W", 20, "-s", payload,
             self.address_of("acme-1", version), check=False).stdout
 
     def test_a_packet_too_big_for_the_tunnel_is_answered_with_its_mtu(self):
@@ -79,7 +79,7 @@ class IcmpTest(e2e.EdgeTest):
                     to = self.address_of(server, version)
                     out = self.host("acme-1").run(
                         "traceroute", f"-{version}", "-n", "-q", 1, "-w", 2,
-                        "-m", 6, to, timeout=30).stdout.splitlines()
+                        "-m", 6, to, timeout=60).stdout.splitlines()
                     hops = [line.split()[1] for line in out[1:]]
                     self.assertEqual(hops[0], ROUTER[version])
                     self.assertEqual(hops[-1], to)
@@ -88,7 +88,7 @@ class IcmpTest(e2e.EdgeTest):
         for version in (4, 6):
             for client in ("acme-1", "globex-3"):
                 with self.subTest(version=version, client=client):
-                    out = self.host(client).run("ping", "-c", 1, "-W", 2,
+                    out = self.host(client).run("ping", "-c", 1, "-W", 20,
                                                 ROUTER[version],
                                                 check=False).stdout
                     self.assertIn("1 received", out)

@@ -50,7 +50,7 @@ class MetricsTest(e2e.EdgeTest):
 
     def connect(self):
         connection = http.client.HTTPConnection(self.lab.address, PORT,
-                                                timeout=10)
+                                                timeout=60)
         with self.lab.edge.inside():
             connection.connect()
         self.addCleanup(connection.close)
@@ -118,11 +118,11 @@ class MetricsTest(e2e.EdgeTest):
         idle = [self.connect() for _ in range(8)]  # all there may be
         begin = time.monotonic()
         self.scrape()  # waits until the first of them has timed out
-        self.assertLess(time.monotonic() - begin, 9)
+        self.assertLess(time.monotonic() - begin, 30)
         for connection in idle:
             self.assertEqual(connection.sock.recv(1), b"")
         endless = self.connect()
-        endless.sock.settimeout(5)
+        endless.sock.settimeout(20)
         with self.assertRaises((ConnectionError, socket.timeout)):
             while True:
                 endless.sock.sendall(b"X-Filler: " + b"x" * 4096 + b"\r\n")

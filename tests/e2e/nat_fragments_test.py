@@ -116,7 +116,7 @@ class NatFragmentsTest(nat_lab.NatTest):
 
     @cases(version=(4, 6))
     def test_fragments_of_pings_arrive(self, version):
-        out = self.host("acme-3").run("ping", "-c", 2, "-i", 0.2, "-W", 2,
+        out = self.host("acme-3").run("ping", "-c", 2, "-i", 0.2, "-W", 20,
                                       "-s", 4000, INET[version], check=False)
         self.assertIn("2 received", out.stdout)
 
@@ -195,7 +195,7 @@ class NatFragmentsTest(nat_lab.NatTest):
 
     def test_what_must_not_be_fragmented_is_answered(self):
         out = self.host("acme-3").run(
-            "ping", "-M", "do", "-c", 1, "-W", 2, "-s", TUNNEL_MTU - 27,
+            "ping", "-M", "do", "-c", 1, "-W", 20, "-s", TUNNEL_MTU - 27,
             self.address_of("acme-1", 4), check=False).stdout
         self.assertIn(f"mtu = {TUNNEL_MTU}", out)
 

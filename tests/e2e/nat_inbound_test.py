@@ -100,7 +100,7 @@ class NatInboundTest(nat_lab.NatTest):
             sock = self.host("inet").socket(e2e.FAMILY[version],
                                             socket.SOCK_STREAM)
             self.addCleanup(sock.close)
-            sock.settimeout(5)
+            sock.settimeout(20)
             sock.bind((source[version], 0))
             sock.connect((OUTSIDE[version], WEB))
             self.assertEqual(e2e.transfer(sock, 100_000), 100_000)
@@ -203,7 +203,7 @@ class NatInboundTest(nat_lab.NatTest):
         client = self.socket("initech-1", version, socket.SOCK_STREAM,
                              port=5600)
         client.connect((INET[version], 7600))
-        both.settimeout(5)
+        both.settimeout(20)
         both.send(b"both")
         self.assertEqual(client.recv(10), b"both")
         self.assertEqual(client.getpeername()[:2], (INET[version], 7600))

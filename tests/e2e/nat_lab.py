@@ -111,7 +111,7 @@ class NatTest(e2e.EdgeTest):
         from."""
         sock = self.host("inet").socket(FAMILY[version], kind)
         self.addCleanup(sock.close)
-        sock.settimeout(5)
+        sock.settimeout(20)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((address[version], port))
         if kind == socket.SOCK_STREAM:
@@ -142,7 +142,7 @@ class NatTest(e2e.EdgeTest):
         sock.setsockopt(*RECEIVE_ERRORS[version], 1)
 
     @staticmethod
-    def icmp_error(sock, timeout=5.0):
+    def icmp_error(sock, timeout=20.0):
         """Type, code of the ICMP error that this socket is told; its sender.
         Twice None if none comes."""
         poll = select.poll()

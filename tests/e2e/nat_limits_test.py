@@ -43,7 +43,7 @@ class NatLimitsTest(nat_lab.NatTest):
         sock = self.socket(host, version)
         self.want_errors(sock, version)
         error = None
-        for _ in range(5):  # none is sent to a host whose MAC is not known yet
+        for _ in range(20):  # none is sent to a host whose MAC is not known yet
             if error is None:
                 sock.sendto(b"one too many", (INET[version], 7900))
                 error, _ = self.icmp_error(sock, timeout=1)
@@ -150,7 +150,7 @@ class NatLimitsTest(nat_lab.NatTest):
         gre = self.host("hooli-1").socket(socket.AF_INET, socket.SOCK_RAW,
                                           socket.IPPROTO_GRE)
         self.addCleanup(gre.close)
-        gre.settimeout(5)
+        gre.settimeout(20)
         gre.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 24)
         for version in (4, 6):
             with self.subTest(version=version):

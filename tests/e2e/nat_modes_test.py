@@ -196,7 +196,7 @@ class NatModesTest(nat_lab.NatTest):
             self.addCleanup(caller.close)
             caller.bind((address[version], 0))
             # RFC 5382 REQ-4: silence; a refusal would come at once.
-            caller.settimeout(5 if opens else 0.3)
+            caller.settimeout(20 if opens else 0.3)
             if opens:
                 caller.connect(mapping)
                 listener.accept()[0].close()
@@ -221,7 +221,7 @@ class NatModesTest(nat_lab.NatTest):
     def ping_id(self, pool, version, address):
         """A ping's identifier outside."""
         with nat_lab.Echoes(self.host("inet"), version) as echoes:
-            self.host(site(pool)).run("ping", "-c", 1, "-W", 2, "-e", 77,
+            self.host(site(pool)).run("ping", "-c", 1, "-W", 20, "-e", 77,
                                       address[version])
             return echoes.identifiers()
 

@@ -65,11 +65,11 @@ class NatPrefixTest(nat_lab.NatTest):
         sock = self.host("inet").socket(e2e.FAMILY[version],
                                         socket.SOCK_STREAM)
         self.addCleanup(sock.close)
-        sock.settimeout(5)
+        sock.settimeout(20)
         sock.connect((address, 5902))
         self.assertEqual(e2e.transfer(sock, 200_000), 200_000)
         self.assertEqual(seen[0], sock.getsockname()[:2])
-        out = self.host("inet").run("ping", "-c", 1, "-W", 2, address,
+        out = self.host("inet").run("ping", "-c", 1, "-W", 20, address,
                                     check=False).stdout
         self.assertIn("1 received", out)
 
@@ -84,7 +84,7 @@ class NatPrefixTest(nat_lab.NatTest):
     @cases(version=(4, 6))
     def test_tenants_ping_each_other_by_their_outside_prefixes(self, version):
         address = self.outside_address("globex", version)  # RFC 5508 REQ-7
-        out = self.host("acme-1").run("ping", "-c", 1, "-W", 2, address,
+        out = self.host("acme-1").run("ping", "-c", 1, "-W", 20, address,
                                       check=False).stdout
         self.assertIn("1 received", out)
 

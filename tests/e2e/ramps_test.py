@@ -38,7 +38,7 @@ class RampsTest(e2e.EdgeTest):
     def test_ping(self):
         for a, b, version in self.pairs():
             with self.sub_test(a, b, version):
-                out = a.host.run("ping", "-c", 1, "-W", 5, b.address(version),
+                out = a.host.run("ping", "-c", 1, "-W", 20, b.address(version),
                                  check=False).stdout
                 self.assertIn("1 received", out)
 
@@ -48,7 +48,7 @@ class RampsTest(e2e.EdgeTest):
                 self.echo(site.name, version, 7000, "echo")
         for a, b, version in self.pairs():
             with self.sub_test(a, b, version):
-                client = self.socket(a.name, version, port=0, timeout=5)
+                client = self.socket(a.name, version, port=0)
                 for size in (0, 1, 2, 511, 1200):
                     question = bytes(size)
                     self.assertEqual(
@@ -63,7 +63,7 @@ class RampsTest(e2e.EdgeTest):
         for a, b, version in self.pairs():
             with self.sub_test(a, b, version):
                 client = self.socket(a.name, version, socket.SOCK_STREAM,
-                                     timeout=30)
+                                     timeout=60)
                 client.connect((b.address(version), 7001))
                 self.assertEqual(e2e.transfer(client, size), size)
                 self.assertEqual(self.checksum_errors(a.name), 0)

@@ -81,7 +81,7 @@ class TenantsTest(e2e.EdgeTest):
                 def bulk(tenant, to=PRIVATE[version]):
                     out = self.client(tenant).run(
                         "iperf3", "-J", "-c", to, "--cport", 45001, "-t", 2,
-                        timeout=30).stdout
+                        timeout=60).stdout
                     return json.loads(out)["end"]["sum_received"]["bytes"]
                 for received in at_once(bulk).values():
                     self.assertGreater(received, 1_000_000)
@@ -94,7 +94,7 @@ class TenantsTest(e2e.EdgeTest):
                 def stream(tenant, to=PRIVATE[version]):
                     out = self.client(tenant).run(
                         "iperf3", "-J", "-u", "-b", "5M", "-l", 1200, "-c",
-                        to, "--cport", 45002, "-t", 2, timeout=30).stdout
+                        to, "--cport", 45002, "-t", 2, timeout=60).stdout
                     return json.loads(out)["end"]["sum"]
                 for total in at_once(stream).values():
                     self.assertGreater(total["packets"], 900)
@@ -118,7 +118,7 @@ class TenantsTest(e2e.EdgeTest):
         for name in ("acme-3", "globex-3"):
             for destination in ("10.1.0.5", "fd00:1::5", *INET.values()):
                 with self.subTest(client=name, destination=destination):
-                    out = self.host(name).run("ping", "-c", 1, "-W", 2, "-e",
+                    out = self.host(name).run("ping", "-c", 1, "-W", 20, "-e",
                                               31000, destination).stdout
                     self.assertIn("1 received", out)
 

@@ -359,7 +359,7 @@ state: sqlite://{self.dir}/state.db
             f.write(text)
         return path
 
-    def start_edge(self, timeout=20.0):
+    def start_edge(self, timeout=60.0):
         """Starts rampartd and waits until its API answers."""
         config = self.write("rampartd.yaml", self.edge_config())
         self.rampartd = self.edge.start(f"{self.bin}/rampartd", "--config",
@@ -370,7 +370,7 @@ state: sqlite://{self.dir}/state.db
         if not self.rampartd.running():
             raise LabError(f"rampartd ended:\n{self.rampartd.output()}")
 
-    def xdpctl(self, *args, check=True, timeout=20.0):
+    def xdpctl(self, *args, check=True, timeout=60.0):
         return netlab.run(
             self.edge.enter([f"{self.bin}/xdpctl", "--socket", self.api,
                              "--edge", self.edge_name, *args]), timeout, check)
