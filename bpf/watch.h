@@ -235,16 +235,6 @@ static __always_inline void fill_event(struct rp_event *event, struct xdp_md *ct
 	__builtin_memset(event->pad, 0, sizeof(event->pad));
 }
 
-struct rp_short_record {
-	struct rp_event event;
-	__u8 bytes[RP_EVENT_SHORT];
-};
-
-struct rp_long_record {
-	struct rp_event event;
-	__u8 bytes[RP_EVENT_LONG];
-};
-
 enum {
 	RP_POINTS_WITH_BYTES = 1 << RP_AT_RX | 1 << RP_AT_REWRITE | 1 << RP_AT_TX |
 			       1 << RP_AT_PUNT | 1 << RP_AT_PASS | 1 << RP_AT_DROP,
@@ -265,11 +255,26 @@ static __always_inline __u32 copy_frame(struct xdp_md *ctx, __u8 *to, __u32 most
 	return last + 1;
 }
 
-/* A full ring loses the event. */
-static __always_inline void lose_event(struct rp_watch *watch, const struct rp_pkt *pkt)
+/* The event of watch `index`, with room for `most` bytes of the frame: a constant,
+ * as the verifier wants it.
+ */
+static __always_inline void put_event(struct xdp_md *ctx, const struct rp_pkt *pkt, __u32 point,
+				      __u32 index, struct rp_watch *watch, void *ring,
+				      __u32 snaplen, const __u32 most)
 {
-	if (!pkt->dry)
-		__sync_fetch_and_add(&watch->lost, 1);
+	struct rp_event *event = bpf_ringbuf_reserve(ring, sizeof(*event) + most, 0);
+	__u32 captured;
+
+	if (!event) { /* the ring is full */
+		if (!pkt->dry)
+			__sync_fetch_and_add(&watch->lost, 1);
+		return;
+	}
+	fill_event(event, ctx, pkt, point);
+	event->watch = index;
+	captured = snaplen ? copy_frame(ctx, (__u8 *)(event + 1), most) : 0;
+	event->captured = captured < snaplen ? captured : snaplen;
+	bpf_ringbuf_submit(event, 0);
 }
 
 RP_GLOBAL int tell_watch(struct xdp_md *ctx, struct rp_pkt *pkt, __u32 point, __u32 index)
@@ -277,37 +282,16 @@ RP_GLOBAL int tell_watch(struct xdp_md *ctx, struct rp_pkt *pkt, __u32 point, __
 	__u32 key = index;
 	struct rp_watch *watch = bpf_map_lookup_elem(&rp_watches, &key);
 	void *ring = bpf_map_lookup_elem(&rp_watch_rings, &key);
-	__u32 snaplen = 0, captured;
+	__u32 snaplen = 0;
 
 	if (!pkt || !watch || !ring || (!pkt->dry && !(watch->points >> (point & 15) & 1)))
 		return 0;
 	if (RP_POINTS_WITH_BYTES >> (point & 15) & 1)
 		snaplen = pkt->dry ? (__u32)RP_EVENT_LONG : watch->snaplen;
-	if (snaplen > RP_EVENT_SHORT) {
-		struct rp_long_record *record = bpf_ringbuf_reserve(ring, sizeof(*record), 0);
-
-		if (!record) {
-			lose_event(watch, pkt);
-			return 0;
-		}
-		fill_event(&record->event, ctx, pkt, point);
-		record->event.watch = index;
-		captured = copy_frame(ctx, record->bytes, RP_EVENT_LONG);
-		record->event.captured = captured < snaplen ? captured : snaplen;
-		bpf_ringbuf_submit(record, 0);
-	} else {
-		struct rp_short_record *record = bpf_ringbuf_reserve(ring, sizeof(*record), 0);
-
-		if (!record) {
-			lose_event(watch, pkt);
-			return 0;
-		}
-		fill_event(&record->event, ctx, pkt, point);
-		record->event.watch = index;
-		captured = snaplen ? copy_frame(ctx, record->bytes, RP_EVENT_SHORT) : 0;
-		record->event.captured = captured < snaplen ? captured : snaplen;
-		bpf_ringbuf_submit(record, 0);
-	}
+	if (snaplen > RP_EVENT_SHORT)
+		put_event(ctx, pkt, point, index, watch, ring, snaplen, RP_EVENT_LONG);
+	else
+		put_event(ctx, pkt, point, index, watch, ring, snaplen, RP_EVENT_SHORT);
 	return 0;
 }
 
