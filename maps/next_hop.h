@@ -42,7 +42,8 @@ RP_CHECK_ABI(rp_mac_cache, 16);
 /* What a next hop is for, so that a restarted controller finds its own again. */
 enum rp_next_hop_use {
 	RP_USE_NONE,
-	RP_USE_TUNNEL, /* to peer `peer` of tunnel `tunnel` in `realm`, inner family `family` */
+	RP_USE_TUNNEL, /* to peer `peer` of tunnel `tunnel` in `realm`, inner family `family`;
+			* by another one while that is down */
 	RP_USE_UNDERLAY, /* routed on the underlay like `address` of `family` */
 	RP_USE_INTERFACE, /* to `address` behind the interface of tunnel `tunnel` */
 	RP_USE_REASON, /* drop for a reason */
@@ -74,8 +75,10 @@ struct rp_next_hop {
 	__u32 peer; /* position in the tunnel */
 	__u8 use; /* enum rp_next_hop_use */
 	__u8 family; /* inner: 4 or 6 */
-	__u8 pad[2]; /* zero */
-	__u8 reserved[48]; /* zero; fills the entry to four cache lines */
+	__u8 spread; /* tunnel: which of the other peers takes over for this one */
+	__u8 exact; /* tunnel: this peer or none, whatever its health: for probes */
+	__u32 carrier; /* tunnel: position of the peer that `header` leads to now */
+	__u8 reserved[44]; /* zero; fills the entry to four cache lines */
 };
 RP_CHECK_ABI(rp_next_hop, 256);
 

@@ -154,6 +154,7 @@ Row NextHopRow(const uint32_t& key, const rp_next_hop& value, uint32_t) {
        Named(value.use, {"none", "tunnel", "underlay", "interface", "reason"})},
       {"tunnel", value.tunnel},
       {"peer", value.peer},
+      {"carrier", value.carrier},
       {"realm", RealmName(value.realm)},
       {"family", value.family},
       {"address", value.use == RP_USE_TUNNEL ? "" : Mapped(value.address)},

@@ -103,6 +103,7 @@ class Checker {
   void CheckTunnel(const Tenant& tenant, const Tunnel& tunnel);
   void CheckPeer(const Tenant& tenant, const Tunnel& tunnel, const Peer& peer);
   void CheckPeerAddress(const Peer& peer);
+  void CheckProbe(const Tenant& tenant, const Tunnel& tunnel);
   void CheckDevice(const Tenant& tenant, const Tunnel& tunnel);
   void CheckOwnDevice(const Tunnel& tunnel);
   void CheckRoute(const Tenant& tenant, const Route& route);
@@ -165,6 +166,18 @@ void Checker::CheckTunnel(const Tenant& tenant, const Tunnel& tunnel) {
                 tunnel.vnet, tenant);
   if (tunnel.type == TunnelType::kInterface) CheckOwnDevice(tunnel);
   for (const Peer& peer : tunnel.peers) CheckPeerAddress(peer);
+  CheckProbe(tenant, tunnel);
+}
+
+void Checker::CheckProbe(const Tenant& tenant, const Tunnel& tunnel) {
+  const Vnet* vnet = FindByName(tenant.vnets, tunnel.vnet);
+  if (vnet == nullptr) return;
+  for (const IpAddress& target : tunnel.probe.targets)
+    if (std::find(vnet->router.begin(), vnet->router.end(), target) !=
+        vnet->router.end())
+      Add(tunnel.line, "tunnel ", Quoted(tunnel.name), ": probe target ",
+          target.ToString(), " is this edge's own address in vnet ",
+          Quoted(vnet->name), "; write one beyond the tunnel");
 }
 
 // The data plane finds a peer by its address and, of gre, its key.

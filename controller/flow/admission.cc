@@ -139,6 +139,10 @@ template <typename F>
 absl::Status Admission::Decide(const Arrival& arrival,
                                const std::string* allowed_by) {
   if (arrival.punt.realm == RP_REALM_UNDERLAY) return DecideInbound<F>(arrival);
+  if (deps_.probes.OnPacket(arrival.punt, arrival.packet)) {
+    ++answered_;
+    return absl::OkStatus();
+  }
   if (const Refusal refusal = CheckSource(arrival))
     return Refuse<F>(arrival, refusal);
   if (IsForRouter(arrival)) {
@@ -149,8 +153,10 @@ absl::Status Admission::Decide(const Arrival& arrival,
       ++answered_;
       return absl::OkStatus();
     }
+    // An answer that nobody waits for any more is of the tuple of those to
+    // come.
     if (!arrival.packet.IsEchoRequest())
-      return Refuse<F>(arrival, {RP_DROP_NO_ROUTE});
+      return Refuse<F>(arrival, {RP_DROP_NO_ROUTE, !arrival.packet.IsEcho()});
     AnswerEcho(arrival);
     return absl::OkStatus();
   }
@@ -294,9 +300,10 @@ absl::StatusOr<FlowPlan> Admission::Plan(const Arrival& arrival,
   FlowPlan plan = BeginPlan(tuple);
   NextHops& next_hops = deps_.next_hops;
   plan.on_ramp[kForward] = punt.tunnel;
-  ASSIGN_OR_RETURN(plan.next_hop[kReverse],
-                   next_hops.ToTunnel(*arrival.on_ramp.tunnel, punt.realm,
-                                      tuple.source.address, punt.peer));
+  ASSIGN_OR_RETURN(
+      plan.next_hop[kReverse],
+      next_hops.ToTunnel(*arrival.on_ramp.tunnel, punt.realm,
+                         tuple.source.address, PeerHashOf(tuple), punt.peer));
   if (route.route->kind == Route::Kind::kInternet) {
     plan.reverse_realm = RP_REALM_UNDERLAY;
     plan.on_ramp[kReverse] = RP_TUNNEL_UNDERLAY;
@@ -308,7 +315,7 @@ absl::StatusOr<FlowPlan> Admission::Plan(const Arrival& arrival,
     ASSIGN_OR_RETURN(
         plan.next_hop[kForward],
         next_hops.ToTunnel(*route.tunnel, punt.realm, tuple.destination.address,
-                           static_cast<uint32_t>(HashOf(tuple) >> 32)));
+                           PeerHashOf(tuple)));
   }
   return plan;
 }

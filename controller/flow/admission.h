@@ -26,6 +26,7 @@
 #include "controller/flow/parts.h"
 #include "controller/flow/pending.h"
 #include "controller/flow/port_control.h"
+#include "controller/flow/probes.h"
 #include "controller/flow/reassembly.h"
 #include "controller/flow/replies.h"
 #include "controller/flow/slow_drops.h"
@@ -43,6 +44,7 @@ class Admission {
     NextHops& next_hops;
     Replies& replies;
     SlowDrops& drops;
+    Probes& probes;
     uint64_t hash_seed;
   };
   explicit Admission(const Dependencies& dependencies);
@@ -169,6 +171,10 @@ class Admission {
   bool Resolved(const Arrival& arrival, const FlowPlan& plan,
                 const std::string& rule);
   uint64_t HashOf(const FlowTuple& tuple) const;
+  // Not of the bits that outer source ports are made of.
+  uint32_t PeerHashOf(const FlowTuple& tuple) const {
+    return static_cast<uint32_t>(HashOf(tuple) >> 32);
+  }
   // What is the same for all plans.
   FlowPlan BeginPlan(const FlowTuple& tuple) const;
 

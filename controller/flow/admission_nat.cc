@@ -134,9 +134,9 @@ absl::Status Admission::DecideInbound(const Arrival& arrival) {
   plan.reverse_realm = inside.subscriber.realm;
   plan.on_ramp[kForward] = RP_TUNNEL_UNDERLAY;
   plan.on_ramp[kReverse] = inside.tunnel->id;
-  const absl::StatusOr<uint32_t> there = deps_.next_hops.ToTunnel(
-      *inside.tunnel, inside.subscriber.realm, inside.subscriber.address,
-      static_cast<uint32_t>(HashOf(tuple) >> 32));
+  const absl::StatusOr<uint32_t> there =
+      deps_.next_hops.ToTunnel(*inside.tunnel, inside.subscriber.realm,
+                               inside.subscriber.address, PeerHashOf(tuple));
   const absl::StatusOr<uint32_t> back =
       deps_.next_hops.ToUnderlay(tuple.source.address);
   if (!there.ok() || !back.ok())
@@ -197,15 +197,14 @@ absl::Status Admission::PlanHairpin(const Arrival& arrival,
   plan.reverse_realm = inside.subscriber.realm;
   plan.on_ramp[kForward] = punt.tunnel;
   plan.on_ramp[kReverse] = inside.tunnel->id;
-  ASSIGN_OR_RETURN(
-      plan.next_hop[kForward],
-      deps_.next_hops.ToTunnel(
-          *inside.tunnel, inside.subscriber.realm, inside.subscriber.address,
-          static_cast<uint32_t>(HashOf(plan.tuple) >> 32)));
-  ASSIGN_OR_RETURN(
-      plan.next_hop[kReverse],
-      deps_.next_hops.ToTunnel(*arrival.on_ramp.tunnel, punt.realm,
-                               plan.tuple.source.address, punt.peer));
+  ASSIGN_OR_RETURN(plan.next_hop[kForward],
+                   deps_.next_hops.ToTunnel(
+                       *inside.tunnel, inside.subscriber.realm,
+                       inside.subscriber.address, PeerHashOf(plan.tuple)));
+  ASSIGN_OR_RETURN(plan.next_hop[kReverse],
+                   deps_.next_hops.ToTunnel(*arrival.on_ramp.tunnel, punt.realm,
+                                            plan.tuple.source.address,
+                                            PeerHashOf(plan.tuple), punt.peer));
   return absl::OkStatus();
 }
 

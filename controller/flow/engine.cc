@@ -19,6 +19,7 @@
 #include "controller/flow/open_ports.h"
 #include "controller/flow/pending.h"
 #include "controller/flow/port_control.h"
+#include "controller/flow/probes.h"
 #include "controller/flow/punt_share.h"
 #include "controller/flow/replies.h"
 #include "controller/flow/slow_drops.h"
@@ -57,17 +58,22 @@ class EngineImpl final : public Engine {
       : deps_(d),
         open_ports_(d.data_plane.maps().nat_open),
         flows_(d.data_plane.maps(), d.hooks, d.clock),
-        next_hops_(d.underlay, d.data_plane),
+        health_(d.clock),
+        next_hops_(d.underlay, d.data_plane, health_),
+        probes_(
+            {d.data_plane, d.hooks, next_hops_, health_, Random64(d.random)}),
         drops_(d.data_plane.maps().slow, d.clock),
         replies_({d.data_plane, d.underlay, d.clock, next_hops_, d.hooks}),
         admission_({d.data_plane, d.hooks, d.clock, flows_, next_hops_,
-                    replies_, drops_, Random64(d.random)}),
+                    replies_, drops_, probes_, Random64(d.random)}),
         sweep_({d.hooks, d.clock, flows_, next_hops_}) {}
 
   // What an earlier run left, but its flows. Once, before all else.
   absl::Status Load() {
     RETURN_IF_ERROR(drops_.Load());
-    return next_hops_.Adopt();
+    return next_hops_.Adopt([this](uint32_t tunnel, uint32_t peer) {
+      health_.Suspect(tunnel, peer);
+    });
   }
   absl::Status Apply(std::shared_ptr<const Snapshot> snapshot,
                      OnChange on_change) override;
@@ -91,6 +97,12 @@ class EngineImpl final : public Engine {
   std::vector<MapUse> map_use() const override;
   const absl::flat_hash_map<uint32_t, FlowCount>& flow_counts() const override {
     return flows_.by_realm();
+  }
+  PeerView peer(uint32_t tunnel, uint32_t position) const override {
+    return health_.At(tunnel, position);
+  }
+  std::vector<PeerChange> TakePeerChanges() override {
+    return probes_.TakeChanges();
   }
 
  private:
@@ -121,7 +133,9 @@ class EngineImpl final : public Engine {
   OpenPorts open_ports_;
   std::unique_ptr<NatAllocator> nat_;
   Flows flows_;
+  PeerHealth health_;
   NextHops next_hops_;
+  Probes probes_;
   SlowDrops drops_;
   Replies replies_;
   std::unique_ptr<PortControl> port_control_;  // null without a log
@@ -152,7 +166,9 @@ absl::Status EngineImpl::Apply(std::shared_ptr<const Snapshot> snapshot,
     port_control_->Use(snapshot_.get());
   }
   flows_.UseEpoch(snapshot_->epoch());
+  health_.Use(snapshot_.get());
   next_hops_.Use(snapshot_.get());
+  probes_.Use(snapshot_.get());
   replies_.Use(snapshot_.get());
   admission_.Use(snapshot_.get(), nat_.get(), port_control_.get());
   sweep_.Use(snapshot_.get(), on_change);
@@ -286,6 +302,7 @@ absl::Status EngineImpl::OnTick() {
     RETURN_IF_ERROR(ResolveAll());
   else
     RETURN_IF_ERROR(next_hops_.ResolveDown());
+  RETURN_IF_ERROR(probes_.OnTick());
   RETURN_IF_ERROR(admission_.OnTick());
   RETURN_IF_ERROR(sweep_.Run());
   nat_->ReleaseRested();

@@ -19,6 +19,7 @@
 #include "controller/dataplane/data_plane.h"
 #include "controller/flow/flow_count.h"
 #include "controller/flow/hooks.h"
+#include "controller/health/peer_health.h"
 #include "controller/model/on_change.h"
 #include "controller/nat/allocator.h"
 #include "controller/nat/block_log.h"
@@ -111,6 +112,10 @@ class Engine {
   // realms that have had flows.
   virtual const absl::flat_hash_map<uint32_t, FlowCount>& flow_counts()
       const = 0;
+  // What its probes say about a peer of a tunnel, by its position.
+  virtual PeerView peer(uint32_t tunnel, uint32_t position) const = 0;
+  // Peers that have become up or down since the last call, for the log.
+  virtual std::vector<PeerChange> TakePeerChanges() = 0;
 };
 
 inline constexpr absl::Duration kEngineTick = absl::Milliseconds(100);

@@ -184,6 +184,23 @@ std::vector<uint8_t> BuildEchoReply(const Packet& packet) {
   return result;
 }
 
+std::vector<uint8_t> BuildEchoRequest(const IpAddress& source,
+                                      const IpAddress& destination, uint16_t id,
+                                      uint16_t sequence,
+                                      absl::Span<const uint8_t> payload) {
+  const bool v4 = source.is_v4();
+  IpHeader header = {.source = source, .destination = destination};
+  header.protocol = v4 ? uint8_t{IPPROTO_ICMP} : uint8_t{IPPROTO_ICMPV6};
+  std::vector<uint8_t> result = NewPacket(header, kIcmpHeader + payload.size());
+  uint8_t* icmp = result.data() + HeaderSize(header);
+  icmp[0] = v4 ? uint8_t{ICMP_ECHO} : uint8_t{ICMP6_ECHO_REQUEST};
+  Store16(icmp + 4, id);
+  Store16(icmp + 6, sequence);
+  std::copy(payload.begin(), payload.end(), icmp + kIcmpHeader);
+  FinishChecksum(header, result, 2);
+  return result;
+}
+
 std::vector<uint8_t> BuildUdp(const Endpoint& source,
                               const Endpoint& destination,
                               absl::Span<const uint8_t> payload) {

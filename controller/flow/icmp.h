@@ -30,6 +30,12 @@ std::vector<uint8_t> BuildIcmpError(IcmpError error, const Packet& packet,
 // The reply to `packet`, which is an echo request.
 std::vector<uint8_t> BuildEchoReply(const Packet& packet);
 
+// An echo request. id, sequence: host order.
+std::vector<uint8_t> BuildEchoRequest(const IpAddress& source,
+                                      const IpAddress& destination, uint16_t id,
+                                      uint16_t sequence,
+                                      absl::Span<const uint8_t> payload);
+
 // A datagram.
 std::vector<uint8_t> BuildUdp(const Endpoint& source,
                               const Endpoint& destination,

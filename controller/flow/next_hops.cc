@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "controller/base/status.h"
+#include "controller/health/peer_choice.h"
 #include "maps/realm.h"
 
 namespace rampart {
@@ -25,18 +26,20 @@ absl::Status NoTunnel(uint32_t id) {
 }  // namespace
 
 NextHops::Identity NextHops::IdentityOf(const rp_next_hop& hop) {
-  Identity identity = {
-      .use = hop.use,
-      .family = hop.family,
-      .tunnel = hop.tunnel,
-      .realm = hop.realm,
-      .peer = hop.use == RP_USE_REASON ? hop.reason : hop.peer};
+  Identity identity = {.use = hop.use,
+                       .family = hop.family,
+                       .tunnel = hop.tunnel,
+                       .realm = hop.realm,
+                       .peer = hop.use == RP_USE_REASON ? hop.reason : hop.peer,
+                       .spread = hop.spread,
+                       .exact = hop.exact != 0};
   if (hop.use == RP_USE_UNDERLAY || hop.use == RP_USE_INTERFACE)
     identity.address = IpAddress::FromMapped(hop.address);
   return identity;
 }
 
-absl::Status NextHops::Adopt() {
+absl::Status NextHops::Adopt(
+    absl::FunctionRef<void(uint32_t tunnel, uint32_t peer)> suspect) {
   RETURN_IF_ERROR(map_.ForEach([&](uint32_t index, const rp_next_hop& hop) {
     if (index == 0 || hop.kind == RP_NEXT_HOP_FREE) return;
     if (index >= hops_.size()) hops_.resize(index + 1);
@@ -45,6 +48,9 @@ absl::Status NextHops::Adopt() {
     hops_[index].used_in = pass_;
     if (hop.use != RP_USE_UNDERLAY)
       index_.emplace(hops_[index].identity, index);
+    if (hop.use == RP_USE_TUNNEL && hop.kind == RP_NEXT_HOP_SEND &&
+        hop.carrier != hop.peer)
+      suspect(hop.tunnel, hop.peer);
   }));
   for (uint32_t i = 1; i < hops_.size(); ++i)
     if (hops_[i].identity.use == RP_USE_NONE) free_.push_back(i);
@@ -79,17 +85,33 @@ absl::Status NextHops::ResolveDown() {
   return absl::OkStatus();
 }
 
+absl::Status NextHops::ResolveTunnels(
+    const absl::flat_hash_set<uint32_t>& tunnels) {
+  for (uint32_t index = 1; index < hops_.size(); ++index) {
+    const Identity& identity = hops_[index].identity;
+    if (identity.use == RP_USE_TUNNEL && tunnels.contains(identity.tunnel))
+      RETURN_IF_ERROR(Resolve(index));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<uint32_t> NextHops::ToTunnel(const Tunnel& tunnel,
                                             uint32_t realm,
                                             const IpAddress& destination,
-                                            uint32_t peer) {
+                                            uint32_t hash,
+                                            std::optional<uint32_t> from) {
   Identity identity = {.use = RP_USE_TUNNEL,
                        .family = static_cast<uint8_t>(destination.family()),
                        .tunnel = tunnel.id,
                        .realm = realm};
   if (tunnel.type != TunnelType::kInterface) {
     if (tunnel.peers.empty()) return NoTunnel(tunnel.id);
-    identity.peer = peer % tunnel.peers.size();
+    const auto is_up = [&](uint32_t peer) {
+      return health_.IsUp(tunnel.id, peer);
+    };
+    identity.peer = from ? *from % static_cast<uint32_t>(tunnel.peers.size())
+                         : PickPeer(tunnel, hash, is_up);
+    identity.spread = static_cast<uint8_t>(SpreadOf(tunnel, hash));
     return FindOrMake(identity);
   }
   if (tunnel.edge != snapshot_->edge().edge) return NoTunnel(tunnel.id);
@@ -97,6 +119,16 @@ absl::StatusOr<uint32_t> NextHops::ToTunnel(const Tunnel& tunnel,
   identity.use = RP_USE_INTERFACE;
   identity.address = via.neighbour;
   return FindOrMake(identity);
+}
+
+absl::StatusOr<uint32_t> NextHops::ToPeer(const Tunnel& tunnel, uint32_t realm,
+                                          Family family, uint32_t peer) {
+  return FindOrMake({.use = RP_USE_TUNNEL,
+                     .family = static_cast<uint8_t>(family),
+                     .tunnel = tunnel.id,
+                     .realm = realm,
+                     .peer = peer,
+                     .exact = true});
 }
 
 absl::StatusOr<uint32_t> NextHops::ToUnderlay(const IpAddress& destination) {
@@ -189,7 +221,9 @@ rp_next_hop NextHops::Compile(Hop& hop) {
   if (const auto* tenant = snapshot_->FindTunnel(identity.tunnel).tenant)
     result.tenant = static_cast<uint16_t>(tenant->id);
   result.realm = identity.realm;
-  result.peer = identity.peer;
+  result.carrier = std::exchange(result.peer, identity.peer);
+  result.spread = identity.spread;
+  result.exact = identity.exact;
   if (identity.use != RP_USE_TUNNEL) identity.address.ToMapped(result.address);
   return result;
 }
@@ -199,13 +233,25 @@ absl::StatusOr<rp_next_hop> NextHops::CompileTunnel(Hop& hop) {
   if (ref.tunnel == nullptr || ref.tunnel->type == TunnelType::kInterface ||
       ref.tunnel->peers.empty())
     return NoTunnel(hop.identity.tunnel);
-  const size_t peers = ref.tunnel->peers.size();
-  absl::StatusOr<rp_next_hop> result;
-  for (size_t i = 0; i < peers; ++i) {
-    result = CompilePeer(hop, *ref.tunnel, (hop.identity.peer + i) % peers);
+  absl::StatusOr<rp_next_hop> result = NoTunnel(hop.identity.tunnel);
+  for (const uint32_t peer : PeersFor(hop.identity, *ref.tunnel)) {
+    result = CompilePeer(hop, *ref.tunnel, peer);
     if (result.ok() && result->kind == RP_NEXT_HOP_SEND) break;
   }
   return result;
+}
+
+// In the order in which they are tried. A change of the configuration may have
+// taken the last ones away.
+absl::InlinedVector<uint32_t, 8> NextHops::PeersFor(
+    const Identity& identity, const Tunnel& tunnel) const {
+  const auto peers = static_cast<uint32_t>(tunnel.peers.size());
+  if (!identity.exact)
+    return PeerOrder(
+        tunnel, identity.peer % peers, identity.spread,
+        [&](uint32_t peer) { return health_.IsUp(tunnel.id, peer); });
+  if (identity.peer >= peers) return {};
+  return {identity.peer};
 }
 
 absl::StatusOr<rp_next_hop> NextHops::CompilePeer(Hop& hop,
@@ -273,7 +319,8 @@ absl::Status NextHops::EndPass() {
   const size_t free_before = free_.size();
   for (uint32_t index = 1; index < hops_.size(); ++index) {
     const Hop& hop = hops_[index];
-    if (hop.identity.use != RP_USE_NONE && pass_ - hop.used_in > 2)
+    if (hop.identity.use != RP_USE_NONE && pass_ - hop.used_in > 2 &&
+        !IsProbed(hop.identity))
       RETURN_IF_ERROR(Free(index));
   }
   if (free_.size() == free_before) return absl::OkStatus();
@@ -283,6 +330,13 @@ absl::Status NextHops::EndPass() {
   absl::erase_if(underlay_, is_free);
   absl::erase_if(destinations_, is_free);
   return ResolveEach();  // to let go of neighbours
+}
+
+bool NextHops::IsProbed(const Identity& identity) const {
+  if (!identity.exact) return false;
+  const Tunnel* tunnel = snapshot_->FindTunnel(identity.tunnel).tunnel;
+  return tunnel != nullptr && identity.peer < tunnel->peers.size() &&
+         !tunnel->probe.targets.empty();
 }
 
 absl::Status NextHops::Free(uint32_t index) {

@@ -4,16 +4,21 @@
 #define RAMPART_CONTROLLER_FLOW_NEXT_HOPS_H_
 
 #include <cstdint>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/container/inlined_vector.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "controller/base/ip.h"
 #include "controller/compile/snapshot.h"
 #include "controller/dataplane/data_plane.h"
 #include "controller/flow/paths.h"
+#include "controller/health/peer_health.h"
 #include "maps/next_hop.h"
 
 namespace rampart {
@@ -22,18 +27,26 @@ namespace rampart {
 // behind it change. Index 0 is never given out.
 class NextHops {
  public:
-  // Both outlive this.
-  NextHops(Underlay& underlay, const DataPlane& data_plane)
-      : map_(data_plane.maps().next_hops), paths_(underlay, data_plane) {}
+  // All outlive this.
+  NextHops(Underlay& underlay, const DataPlane& data_plane,
+           const PeerHealth& health)
+      : map_(data_plane.maps().next_hops),
+        paths_(underlay, data_plane),
+        health_(health) {}
 
   // Takes back the indices of an earlier run. Call once, before all else.
-  absl::Status Adopt();
+  // suspect: gets the peers that others were standing in for.
+  absl::Status Adopt(
+      absl::FunctionRef<void(uint32_t tunnel, uint32_t peer)> suspect);
   // The tunnels from now on; outlives this or the next call.
   void Use(const Snapshot* snapshot) { snapshot_ = snapshot; }
   // Asks the kernel anew about every next hop and rewrites what has changed.
   absl::Status ResolveAll();
   // Tries again what is down, with the routes known already.
   absl::Status ResolveDown();
+  // Rewrites what leads into these tunnels: the health of their peers has
+  // changed.
+  absl::Status ResolveTunnels(const absl::flat_hash_set<uint32_t>& tunnels);
 
   // Packets wait for this one: has the kernel look for its neighbour now.
   void Probe(uint32_t index) { paths_.Probe(hops_[index].via); }
@@ -42,11 +55,17 @@ class NextHops {
   // first. Errors: NotFound without a route or device, ResourceExhausted
   // when all indices are in use, or too many neighbours are unknown.
   //
-  // Into a tunnel. destination: of the inner packet. peer: the position that
-  // is tried first; another peer is taken while that one is down.
-  absl::StatusOr<uint32_t> ToTunnel(const Tunnel& tunnel, uint32_t realm,
-                                    const IpAddress& destination,
-                                    uint32_t peer);
+  // Into a tunnel. destination: of the inner packet. hash: of the flow, by
+  // which it gets one of the peers that are up. from: the position of the peer
+  // that the flow came through, which then gets its answers. Another peer is
+  // taken while the flow's own is down.
+  absl::StatusOr<uint32_t> ToTunnel(
+      const Tunnel& tunnel, uint32_t realm, const IpAddress& destination,
+      uint32_t hash, std::optional<uint32_t> from = std::nullopt);
+  // Through this peer of a gue or gre tunnel, whatever its health. Stays while
+  // the tunnel has probes.
+  absl::StatusOr<uint32_t> ToPeer(const Tunnel& tunnel, uint32_t realm,
+                                  Family family, uint32_t peer);
   // Onto the underlay, as the kernel routes.
   absl::StatusOr<uint32_t> ToUnderlay(const IpAddress& destination);
   // Into the ledger.
@@ -83,12 +102,14 @@ class NextHops {
     uint32_t tunnel = 0;
     uint32_t realm = 0;
     uint32_t peer = 0;  // RP_USE_REASON: the reason
+    uint8_t spread = 0;
+    bool exact = false;
     IpAddress address = {};
     friend bool operator==(const Identity&, const Identity&) = default;
     template <typename H>
     friend H AbslHashValue(H h, const Identity& i) {
       return H::combine(std::move(h), i.use, i.family, i.tunnel, i.realm,
-                        i.peer, i.address);
+                        i.peer, i.spread, i.exact, i.address);
     }
   };
   struct Hop {
@@ -105,6 +126,8 @@ class NextHops {
   // What a next hop should hold now; kind DOWN if it cannot be reached.
   rp_next_hop Compile(Hop& hop);
   absl::StatusOr<rp_next_hop> CompileTunnel(Hop& hop);
+  absl::InlinedVector<uint32_t, 8> PeersFor(const Identity& identity,
+                                            const Tunnel& tunnel) const;
   absl::StatusOr<rp_next_hop> CompilePeer(Hop& hop, const Tunnel& tunnel,
                                           uint32_t peer);
   absl::StatusOr<rp_next_hop> CompileInterface(Hop& hop);
@@ -112,6 +135,8 @@ class NextHops {
   absl::Status Resolve(uint32_t index);
   absl::Status ResolveEach();
   absl::Status Free(uint32_t index);
+  // The way of probes, which may come seldom.
+  bool IsProbed(const Identity& identity) const;
   // A host behind an interface that has not been found.
   bool IsUnknown(uint32_t index) const {
     return hops_[index].identity.use == RP_USE_INTERFACE && !Usable(index);
@@ -119,6 +144,7 @@ class NextHops {
 
   const Map<uint32_t, rp_next_hop>& map_;
   Paths paths_;
+  const PeerHealth& health_;
   const Snapshot* snapshot_ = nullptr;
   std::vector<Hop> hops_ = std::vector<Hop>(1);  // by index
   std::vector<uint32_t> free_;

@@ -52,7 +52,7 @@ absl::StatusOr<uint32_t> Replies::WayBack(const rp_punt& punt,
     return deps_.next_hops.ToUnderlay(sender);
   const Tunnel* tunnel = snapshot_->FindTunnel(punt.tunnel).tunnel;
   if (tunnel == nullptr) return absl::NotFoundError("reply: tunnel is gone");
-  return deps_.next_hops.ToTunnel(*tunnel, punt.realm, sender, punt.peer);
+  return deps_.next_hops.ToTunnel(*tunnel, punt.realm, sender, 0, punt.peer);
 }
 
 void Replies::Send(const rp_punt& punt, const IpAddress& sender,

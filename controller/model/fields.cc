@@ -106,6 +106,21 @@ void Fields::ReadMap(std::string_view key,
   fields.Done();
 }
 
+void Fields::ReadLabels(std::string_view key, Labels& out) {
+  ReadMap(key, [&](Fields& labels) {
+    for (const Tree& child : labels.tree_.children) {
+      const absl::StatusOr<std::string> name = ParseName(child.key);
+      if (!name.ok())
+        labels.mistakes_.Add(
+            child.key_line,
+            absl::StrCat(Abseil(key), ": ", name.status().message()));
+      std::string value;
+      labels.Read(child.key, ParseText, value);
+      if (name.ok()) out.emplace_back(child.key, std::move(value));
+    }
+  });
+}
+
 void Fields::ReadMaps(std::string_view key, std::string_view what,
                       absl::FunctionRef<void(Fields&)> read) {
   for (const Tree& item : List(key)) {

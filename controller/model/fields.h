@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "controller/model/mistakes.h"
+#include "controller/model/resources.h"
 #include "controller/model/tree.h"
 
 namespace rampart {
@@ -61,6 +62,9 @@ class Fields {
       if (ReadValue(item, key, parse, value)) out.push_back(std::move(value));
     }
   }
+
+  // A map of any keys to texts. Keys that ParseName() refuses are mistakes.
+  void ReadLabels(std::string_view key, Labels& out);
 
   // A map in a map, named by its key in messages.
   void ReadMap(std::string_view key, absl::FunctionRef<void(Fields&)> read);

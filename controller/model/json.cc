@@ -46,6 +46,12 @@ void Put(Json& json, const char* key, Json value) {
   json[key] = std::move(value);
 }
 
+Json LabelsToJson(const Labels& labels) {
+  Json json = Json::object();
+  for (const auto& [key, value] : labels) json[key] = value;
+  return json;
+}
+
 Json PeerToJson(TunnelType type, const Peer& peer) {
   Json json = {{"remote", peer.remote.ToString()}};
   if (type == TunnelType::kGue) {
@@ -61,8 +67,18 @@ Json PeerToJson(TunnelType type, const Peer& peer) {
     Put(json, "checksum", peer.checksum);
     Put(json, "sequence", peer.sequence);
   }
+  if (peer.weight != Peer().weight) json["weight"] = peer.weight;
+  Put(json, "labels", LabelsToJson(peer.labels));
   Put(json, kLine, peer.line);
   return json;
+}
+
+Json ProbeToJson(const TunnelProbe& probe) {
+  if (probe.targets.empty()) return Json::object();
+  return {{"targets", Strings(probe.targets)},
+          {"interval", absl::FormatDuration(probe.interval)},
+          {"failures", probe.failures},
+          {"successes", probe.successes}};
 }
 
 Json MatchToJson(const PolicyMatch& match) {
@@ -99,7 +115,7 @@ Tree TreeOf(const Json& json, int line, size_t depth, Mistakes& mistakes) {
     tree.line = found ? own->get<int>() : 0;
   }
   for (const auto& [key, value] : json.items()) {
-    if (json.is_object() && key == kLine) continue;
+    if (json.is_object() && key == kLine && value.is_number()) continue;
     tree.children.push_back(TreeOf(value, tree.line, depth + 1, mistakes));
     tree.children.back().key = key;
     tree.children.back().key_line = tree.line;
@@ -142,6 +158,7 @@ Json ToJson(const Tunnel& tunnel) {
   Put(json, "edge", tunnel.edge);
   Put(json, "device", tunnel.device);
   Put(json, "sources", Strings(tunnel.sources));
+  Put(json, "probe", ProbeToJson(tunnel.probe));
   Put(json, kLine, tunnel.line);
   return json;
 }

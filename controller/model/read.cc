@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "controller/base/text.h"
 #include "controller/model/words.h"
 
@@ -15,6 +16,7 @@ namespace rampart {
 namespace {
 
 constexpr size_t kKeysMax = 2;
+constexpr uint32_t kPeerWeightMax = 1000000;
 constexpr std::string_view kInternet = "internet";
 constexpr std::string_view kBlackhole = "blackhole";
 
@@ -112,6 +114,37 @@ void ReadGrePeer(Fields& fields, Peer& peer) {
   fields.Read("sequence", OneOf(kBooleans), peer.sequence);
 }
 
+// Probes keep time by the engine's tick, and each costs a punt.
+constexpr absl::Duration kProbeIntervalMin = absl::Milliseconds(100);
+constexpr absl::Duration kProbeIntervalMax = absl::Hours(1);
+constexpr size_t kProbeTargetsMax = 4;
+
+absl::StatusOr<absl::Duration> ParseProbeInterval(std::string_view text) {
+  absl::Duration interval;
+  if (!absl::ParseDuration(Abseil(text), &interval) ||
+      interval < kProbeIntervalMin || interval > kProbeIntervalMax)
+    return absl::InvalidArgumentError(
+        absl::StrCat(Quoted(text), " is no interval of probes; write one from ",
+                     "100ms to 1h, such as 200ms"));
+  return interval;
+}
+
+void ReadProbe(Fields& fields, TunnelProbe& probe) {
+  fields.Require("targets");
+  fields.ReadList("targets", ParseUnicast, probe.targets);
+  fields.Read("interval", ParseProbeInterval, probe.interval);
+  fields.Read("failures", WholeNumber<int>(1, 100), probe.failures);
+  fields.Read("successes", WholeNumber<int>(1, 100), probe.successes);
+  if (probe.targets.empty() && fields.ok())
+    fields.Mistake("targets",
+                   "holds no address; write one beyond the tunnel, or leave "
+                   "probe out");
+  if (probe.targets.size() > kProbeTargetsMax)
+    fields.Mistake("targets", absl::StrCat("holds ", probe.targets.size(),
+                                           " addresses; write at most ",
+                                           kProbeTargetsMax));
+}
+
 void ReadPeers(Fields& fields, Tunnel& tunnel) {
   const bool gue = tunnel.type == TunnelType::kGue;
   const size_t before = tunnel.peers.size();
@@ -122,6 +155,8 @@ void ReadPeers(Fields& fields, Tunnel& tunnel) {
     peer.line = item.line();
     item.Required("remote", ParseUnicast, peer.remote);
     gue ? ReadGuePeer(item, peer) : ReadGrePeer(item, peer);
+    item.Read("weight", WholeNumber<uint32_t>(0, kPeerWeightMax), peer.weight);
+    item.ReadLabels("labels", peer.labels);
     all_ok = all_ok && item.ok();
     if (item.ok()) tunnel.peers.push_back(std::move(peer));
   });
@@ -181,15 +216,20 @@ Tunnel ReadTunnel(Fields& fields, Ids ids) {
   fields.Read("vnet", ParseName, tunnel.vnet);
   fields.ReadList("sources", Prefix::Parse, tunnel.sources);
   if (!type) {
-    fields.Ignore({"edge", "device", "peers"});
+    fields.Ignore({"edge", "device", "peers", "probe"});
     return tunnel;
   }
   tunnel.type = *type;
   if (tunnel.type == TunnelType::kInterface) {
     fields.Required("edge", ParseName, tunnel.edge);
     fields.Required("device", ParseDevice, tunnel.device);
+    if (fields.Has("probe"))
+      fields.Mistake("probe",
+                     "is about peers, and an interface has none; leave it out");
   } else {
     ReadPeers(fields, tunnel);
+    fields.ReadMap("probe",
+                   [&](Fields& probe) { ReadProbe(probe, tunnel.probe); });
   }
   return tunnel;
 }

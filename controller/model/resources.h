@@ -66,7 +66,7 @@ struct Peer {
 // requests through each of its peers, from the vnet's router address.
 struct TunnelProbe {
   std::vector<IpAddress> targets;  // beyond the tunnel; empty: no probes
-  absl::Duration interval = absl::Milliseconds(250);
+  absl::Duration interval = absl::Milliseconds(200);
   int failures = 3;   // in a row, until a peer is down
   int successes = 2;  // in a row, until it is up again
   friend bool operator==(const TunnelProbe&, const TunnelProbe&) = default;

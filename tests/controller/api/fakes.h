@@ -124,6 +124,12 @@ class FakeEngine : public Engine {
   const absl::flat_hash_map<uint32_t, FlowCount>& flow_counts() const override {
     return counts;
   }
+  std::map<std::pair<uint32_t, uint32_t>, PeerView> peers;
+  PeerView peer(uint32_t tunnel, uint32_t position) const override {
+    const auto it = peers.find({tunnel, position});
+    return it == peers.end() ? PeerView() : it->second;
+  }
+  std::vector<PeerChange> TakePeerChanges() override { return {}; }
 };
 
 class FakeClock : public Clock {

@@ -63,10 +63,10 @@ INSTANTIATE_TEST_SUITE_P(
         Case{VNET "  tunnels: [{name: t, type: gue, edge: a, peers: [{remote: "
                   "192.0.2.2, auth: none}]}]",
              "4: unknown key \"edge\" in tunnel; known are name, type, vnet, "
-             "sources, peers"},
+             "sources, peers, probe"},
         Case{GRE("{remote: 192.0.2.2, auth: none}"),
              "4: unknown key \"auth\" in gre peer; known are remote, key, "
-             "checksum, sequence"},
+             "checksum, sequence, weight, labels"},
         Case{GUE("{remote: 192.0.2.2, auth: none, key: 1}"),
              "4: unknown key \"key\" in gue peer; did you mean \"keys\"?"},
         Case{ROUTE("{cidr: 10.0.0.0/8, to: t}"),
@@ -253,6 +253,54 @@ INSTANTIATE_TEST_SUITE_P(
         Case{GUE("{remote: 192.0.2.2, auth: none, accept_zero_checksum: true}"),
              "4: accept_zero_checksum: is about UDP over IPv6, and remote is "
              "IPv4; leave it out"}));
+
+// A probe on line 5.
+#define PROBE(probe)                                                   \
+  VNET "  tunnels: [{name: t, type: gue, peers: [{remote: 192.0.2.2, " \
+       "auth: none}],\n      probe: " probe "}]\n"
+
+INSTANTIATE_TEST_SUITE_P(
+    Probes, ResourcesMistakeTest,
+    testing::Values(
+        Case{PROBE("{interval: 1s}"),
+             "5: key \"targets\" is missing in probe; add it"},
+        Case{PROBE("{targets: []}"),
+             "5: targets: holds no address; write one beyond the tunnel, or "
+             "leave probe out"},
+        Case{PROBE("{targets: [10.0.0.1, 10.0.0.2, 10.0.0.3, 10.0.0.4, "
+                   "10.0.0.5]}"),
+             "5: targets: holds 5 addresses; write at most 4"},
+        Case{PROBE("{targets: [224.0.0.1]}"),
+             "5: targets: \"224.0.0.1\" is no host's address outside its own "
+             "link; write a unicast address"},
+        Case{PROBE("{targets: [10.0.0.1], interval: 50ms}"),
+             "5: interval: \"50ms\" is no interval of probes; write one from "
+             "100ms to 1h, such as 200ms"},
+        Case{PROBE("{targets: [10.0.0.1], failures: 0}"),
+             "5: failures: \"0\" is out of range; write a whole number from 1 "
+             "to 100"},
+        Case{PROBE("{targets: [10.0.0.1], tcp: 80}"),
+             "5: unknown key \"tcp\" in probe; known are targets, interval, "
+             "failures, successes"},
+        Case{"  vnets: [{name: main, vni: 1, router: [10.0.0.1]}]\n"
+             "  tunnels: [{name: t, type: gue, peers: [{remote: 192.0.2.2, "
+             "auth: none}], probe: {targets: [10.0.0.1]}}]",
+             "4: tunnel \"t\": probe target 10.0.0.1 is this edge's own "
+             "address in vnet \"main\"; write one beyond the tunnel"},
+        Case{VNET "  tunnels: [{name: t, type: interface, edge: edge-a, "
+                  "device: eth1, probe: {targets: [10.0.0.1]}}]",
+             "4: probe: is about peers, and an interface has none; leave it "
+             "out"},
+        Case{GUE("{remote: 192.0.2.2, auth: none, weight: -1}"),
+             "4: weight: \"-1\" is not a whole number; write a whole number "
+             "from 0 to 1000000"},
+        Case{GUE("{remote: 192.0.2.2, auth: none, labels: {a b: c}}"),
+             "4: labels: \"a b\" is not a name; write at most 63 letters, "
+             "digits, \".\", \"_\" and \"-\", with a letter or digit first"},
+        Case{GUE("{remote: 192.0.2.2, auth: none, labels: {a: [c]}}"),
+             "4: a is a list; write a single value"},
+        Case{GUE("{remote: 192.0.2.2, auth: none, labels: {a: b, a: c}}"),
+             "4: duplicate key \"a\" in labels (first on line 4); keep one"}));
 
 INSTANTIATE_TEST_SUITE_P(
     Routes, ResourcesMistakeTest,

@@ -2,12 +2,14 @@
 // resources.yaml: what is read.
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "controller/config/check.h"
 #include "controller/config/edge_config.h"
+#include "controller/model/json.h"
 #include "controller/model/keep_same.h"
 #include "tests/controller/config/key_files.h"
 #include "tests/controller/config/resource_edge.h"
@@ -183,6 +185,33 @@ TEST_F(ResourcesTest, PeersOfEveryProfileAreRead) {
   EXPECT_EQ(gre[1].gre_key, 0u);
   EXPECT_TRUE(gre[1].checksum);
   EXPECT_TRUE(gre[1].sequence);
+}
+
+TEST_F(ResourcesTest, PeersHaveWeightsLabelsAndProbes) {
+  const Tenant tenant = ParseTenant(R"(  vnets: [{name: main, vni: 1}]
+  tunnels:
+  - name: t
+    type: gre
+    peers:
+    - {remote: 192.0.2.2, weight: 90, labels: {release: stable, line: 7}}
+    - {remote: 192.0.2.3, weight: 0}
+    - {remote: 192.0.2.4}
+    probe: {targets: [10.0.0.1, "fd00::1"], interval: 1s, failures: 5, successes: 4}
+  - {name: u, type: gre, peers: [{remote: 192.0.2.5}], probe: {targets: [10.0.0.1]}}
+)");
+  ASSERT_EQ(tenant.tunnels.size(), 2u);
+  const Tunnel& t = tenant.tunnels[0];
+  EXPECT_EQ(t.peers[0].weight, 90u);
+  EXPECT_EQ(t.peers[0].labels, (Labels{{"release", "stable"}, {"line", "7"}}));
+  EXPECT_EQ(t.peers[1].weight, 0u);
+  EXPECT_EQ(t.peers[2].weight, 1u);
+  EXPECT_EQ(t.probe, (TunnelProbe{.targets = {Ip("10.0.0.1"), Ip("fd00::1")},
+                                  .interval = absl::Seconds(1),
+                                  .failures = 5,
+                                  .successes = 4}));
+  EXPECT_EQ(tenant.tunnels[1].probe, TunnelProbe{.targets = {Ip("10.0.0.1")}});
+  for (const Tunnel& tunnel : tenant.tunnels)
+    EXPECT_EQ(TunnelFromJson(ToJson(tunnel)).value(), tunnel);
 }
 
 TEST_F(ResourcesTest, PeerOverIpv6MayLeaveOutItsChecksum) {
