@@ -38,40 +38,72 @@ static __always_inline bool hit_flow6(__u32 slot, struct rp_hit *hit)
 	return hit->v6;
 }
 
+static __always_inline bool key4_of(struct xdp_md *ctx, const struct rp_pkt *pkt,
+				    struct rp_flow4_key *key)
+{
+	const struct iphdr *ip = rp_at(ctx, pkt->l3, sizeof(*ip));
+
+	if (!ip)
+		return false;
+	key->realm = pkt->realm;
+	key->saddr = ip->saddr;
+	key->daddr = ip->daddr;
+	key->sport = pkt->sport;
+	key->dport = pkt->dport;
+	key->proto = pkt->proto;
+	return true;
+}
+
+static __always_inline bool key6_of(struct xdp_md *ctx, const struct rp_pkt *pkt,
+				    struct rp_flow6_key *key)
+{
+	const struct ipv6hdr *ip = rp_at(ctx, pkt->l3, sizeof(*ip));
+
+	if (!ip)
+		return false;
+	key->realm = pkt->realm;
+	__builtin_memcpy(key->saddr, &ip->saddr, 16);
+	__builtin_memcpy(key->daddr, &ip->daddr, 16);
+	key->sport = pkt->sport;
+	key->dport = pkt->dport;
+	key->proto = pkt->proto;
+	return true;
+}
+
 /* By the packet's own tuple. */
 static __always_inline bool find_flow(struct xdp_md *ctx, struct rp_pkt *pkt, struct rp_hit *hit)
 {
 	hit->flow = NULL;
 	if (pkt->family == 4) {
-		const struct iphdr *ip = rp_at(ctx, pkt->l3, sizeof(*ip));
-		struct rp_flow4_key key = {
-			.realm = pkt->realm,
-			.sport = pkt->sport,
-			.dport = pkt->dport,
-			.proto = pkt->proto,
-		};
+		struct rp_flow4_key key = {};
 
-		if (!ip)
+		if (!key4_of(ctx, pkt, &key))
 			return false;
-		key.saddr = ip->saddr;
-		key.daddr = ip->daddr;
 		pkt->flow = slot_of4(&key);
 		return hit_flow4(pkt->flow, hit);
 	} else {
-		const struct ipv6hdr *ip = rp_at(ctx, pkt->l3, sizeof(*ip));
-		struct rp_flow6_key key = {
-			.realm = pkt->realm,
-			.sport = pkt->sport,
-			.dport = pkt->dport,
-			.proto = pkt->proto,
-		};
+		struct rp_flow6_key key = {};
 
-		if (!ip)
+		if (!key6_of(ctx, pkt, &key))
 			return false;
-		__builtin_memcpy(key.saddr, &ip->saddr, 16);
-		__builtin_memcpy(key.daddr, &ip->daddr, 16);
 		pkt->flow = slot_of6(&key);
 		return hit_flow6(pkt->flow, hit);
+	}
+}
+
+/* Slot of the packet's tuple in the realm of pkt; for what is not asked often. */
+RP_GLOBAL int find_slot(struct xdp_md *ctx, const struct rp_pkt *pkt)
+{
+	if (!pkt)
+		return NO_SLOT;
+	if (pkt->family == 4) {
+		struct rp_flow4_key key = {};
+
+		return key4_of(ctx, pkt, &key) ? find_slot4(&key) : NO_SLOT;
+	} else {
+		struct rp_flow6_key key = {};
+
+		return key6_of(ctx, pkt, &key) ? find_slot6(&key) : NO_SLOT;
 	}
 }
 
@@ -292,11 +324,37 @@ static __always_inline bool reopens(const struct rp_pkt *pkt, const struct rp_fl
 	return (pkt->tcp_flags & (RP_SEG_SYN | RP_SEG_ACK)) == RP_SEG_SYN && is_closing(flow->tcp);
 }
 
+/* A flow from the time before the tunnel's vnet was changed: it stays in the one
+ * it began in. Asked on a miss only.
+ */
+static __always_inline bool find_former(struct xdp_md *ctx, struct rp_pkt *pkt, struct rp_hit *hit)
+{
+	const struct rp_grant *grant;
+	__u32 realm = pkt->realm;
+
+	if (realm == RP_REALM_UNDERLAY)
+		return false;
+	grant = find_grant(pkt);
+	if (!grant || !grant->former)
+		return false;
+	pkt->realm = grant->former;
+	pkt->flow = find_slot(ctx, pkt);
+	if (pkt->family == 4)
+		hit_flow4(pkt->flow, hit);
+	else
+		hit_flow6(pkt->flow, hit);
+	if (hit->flow && hit->flow->on_ramp == pkt->tunnel && !is_expired(pkt, hit) &&
+	    !reopens(pkt, hit->flow))
+		return true;
+	pkt->realm = realm;
+	return false;
+}
+
 /* The entry of a packet that is neither an error nor malformed. */
 static __always_inline enum rp_verdict flow_stage(struct xdp_md *ctx, struct rp_pkt *pkt,
 						  struct rp_hit *hit)
 {
-	if (!find_flow(ctx, pkt, hit))
+	if (!find_flow(ctx, pkt, hit) && !find_former(ctx, pkt, hit))
 		return rp_end(ask_controller(ctx, pkt, RP_PUNT_MISS));
 	if (hit->flow->on_ramp != pkt->tunnel)
 		return wrong_on_ramp(pkt);

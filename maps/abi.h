@@ -21,7 +21,7 @@
  * changing; the controller refuses to adopt pins of another layout.
  */
 enum {
-	RP_LAYOUT_VERSION = 4
+	RP_LAYOUT_VERSION = 5
 };
 
 #endif /* RAMPART_MAPS_ABI_H_ */

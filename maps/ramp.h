@@ -203,8 +203,10 @@ RP_CHECK_ABI(rp_grant_key, 8);
 
 struct rp_grant {
 	__u32 tenant; /* index into rp_tenants */
+	__u32 former; /* realm that this tunnel's packets entered before its vnet was changed,
+		       * as long as flows of then live; else 0 */
 };
-RP_CHECK_ABI(rp_grant, 4);
+RP_CHECK_ABI(rp_grant, 8);
 
 /* rp_tenants: punt limit per tenant, a counter per punt tick. */
 struct rp_tenant {

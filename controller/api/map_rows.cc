@@ -194,9 +194,11 @@ Row PeerRow(const Key& key, const rp_peer& value, uint32_t) {
 }
 
 Row GrantRow(const rp_grant_key& key, const rp_grant& value, uint32_t) {
-  return Json{{"tunnel", key.tunnel},
+  Json row = {{"tunnel", key.tunnel},
               {"realm", RealmName(key.realm)},
               {"tenant", value.tenant}};
+  if (value.former != 0) row["former"] = RealmName(value.former);
+  return row;
 }
 
 Row TenantRow(const uint32_t& key, const rp_tenant& value, uint32_t now) {

@@ -92,13 +92,6 @@ void SetAddress(const IpAddress& address, uint8_t (&out)[16]) {
   address.ToV6(out);
 }
 
-// The profile names the vnet in each packet, so a peer may carry several.
-bool CarriesVnets(const Tunnel& tunnel) {
-  return tunnel.type == TunnelType::kGue &&
-         std::any_of(tunnel.peers.begin(), tunnel.peers.end(),
-                     [](const Peer& peer) { return peer.auth != Auth::kNone; });
-}
-
 class Compiler {
  public:
   Compiler(const EdgeConfig& edge, CompiledTenant& out)
@@ -184,6 +177,12 @@ class Compiler {
 };
 
 }  // namespace
+
+bool CarriesVnets(const Tunnel& tunnel) {
+  return tunnel.type == TunnelType::kGue &&
+         std::any_of(tunnel.peers.begin(), tunnel.peers.end(),
+                     [](const Peer& peer) { return peer.auth != Auth::kNone; });
+}
 
 std::shared_ptr<const CompiledTenant> CompileTenant(const EdgeConfig& edge,
                                                     Shared<Tenant> tenant) {

@@ -41,6 +41,10 @@ struct CompiledTenant {
   std::vector<Prefix> inside;
 };
 
+// Its packets may name their vnet, so it carries several; others enter the
+// tunnel's own.
+bool CarriesVnets(const Tunnel& tunnel);
+
 // tenant: validated, ids filled in by the store. Cost: of its routes, some
 // 100 ns each.
 std::shared_ptr<const CompiledTenant> CompileTenant(const EdgeConfig& edge,

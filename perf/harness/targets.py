@@ -73,4 +73,6 @@ TARGETS = (
            "IPv4, 1 M, predicted", "IPv4, 1 M, measured", "share", .90, .95),
     Target("sweep of 1 M idle flows", "sweep",
            "1 M flows", None, "%", 2.0, 0.5),
+    Target("one change among 100 k routes and 100 k rules", "scale",
+           "1000 tenants", None, "ms", 100, 30),
 )
