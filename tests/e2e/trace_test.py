@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """trace and capture see the packets they are asked for, and no others."""
 
+import itertools
 import json
 import shutil
 import subprocess
-import time
 import unittest
 
 import e2e
+from netlab import wait_for
 
 
 class TraceTest(e2e.EdgeTest):
@@ -23,16 +24,20 @@ class TraceTest(e2e.EdgeTest):
         self.addCleanup(process.kill)
         return process
 
-    def ask_until_done(self, process, *questions):
-        """Sends packets until xdpctl has seen enough."""
-        deadline = time.monotonic() + 60
-        while process.poll() is None:
-            self.assertLess(time.monotonic(), deadline, "it saw too little")
-            for sock, to in questions:
-                self.ask(sock, to)
+    def send_until_done(self, process, send):
+        """Calls send(), which sends packets, until xdpctl has seen enough."""
+        def is_done():
+            if process.poll() is None:
+                send()
+            return process.poll() is not None
+        wait_for(is_done, "it has seen enough", timeout=60)
         out, err = process.communicate()
         self.assertEqual(process.returncode, 0, err)
         return out
+
+    def ask_until_done(self, process, *questions):
+        return self.send_until_done(
+            process, lambda: [self.ask(*each) for each in questions])
 
     def two_flows(self, version, base):
         """One to be seen and one beside it, of the same hosts."""
@@ -111,8 +116,59 @@ class TraceTest(e2e.EdgeTest):
                     self.ask_until_done(process, *flows)
                     self.check_capture(path, version, "--inner" in options)
 
+    @unittest.skipUnless(shutil.which("tshark"), "tshark is not installed")
+    def test_first_packets_are_captured_on_their_way_to_the_controller(self):
+        for version in (4, 6):
+            with self.subTest(version=version):
+                path = f"{self.lab.dir}/punt{version}.pcapng"
+                sock = self.socket("acme-1", version)
+                to = self.address_of("acme-2", version)
+                ports = itertools.count(20000)  # each a flow of its own
+                process = self.background(
+                    "capture", "eth0", "--at", "punt", "-c", "3", "-w", path,
+                    "proto", "udp", "src", self.address_of("acme-1", version))
+                self.send_until_done(
+                    process, lambda: sock.sendto(b"?", (to, next(ports))))
+                self.check_capture(path, version, inner=True)
+
+    def refuse_discard(self):
+        """From now on nobody in acme talks to UDP port 9. Returns sockets of
+        acme-1 and where they send to, by family."""
+        deny = {"name": "no", "match": {"protocol": "udp",
+                                        "destination_ports": [9]},
+                "action": "deny"}
+        self.lab.apply(self.lab.resources(
+            [deny, {"name": "all", "match": {}, "action": "allow"}]))
+        self.addCleanup(lambda: self.lab.apply(self.lab.resources()))
+        return {version: (self.socket("acme-1", version),
+                          (self.address_of("acme-2", version), 9))
+                for version in (4, 6)}
+
+    @unittest.skipUnless(shutil.which("tshark"), "tshark is not installed")
+    def test_dropped_packets_are_captured(self):
+        for version, (sock, to) in self.refuse_discard().items():
+            with self.subTest(version=version):
+                path = f"{self.lab.dir}/drop{version}.pcapng"
+                process = self.background(
+                    "capture", "eth0", "--at", "drop", "-c", "3", "-w", path,
+                    "proto", "udp", "dport", "9")
+                self.send_until_done(process, lambda s=sock, t=to:
+                                     s.sendto(b"?", t))
+                comments = self.check_capture(path, version, inner=False)
+                self.assertIn("RP-POL-001", comments[-1])
+
+    def test_drops_are_watched_as_they_come(self):
+        for version, (sock, to) in self.refuse_discard().items():
+            with self.subTest(version=version):
+                process = self.background("drop", "watch", "-c", "2")
+                out = self.send_until_done(process, lambda s=sock, t=to:
+                                           s.sendto(b"?", t))
+                self.assertIn("RP-POL-001", out)
+                self.assertIn(to[0], out)
+
     def check_capture(self, path, version, inner):
-        """Three packets that hold the flow's addresses, and no other port."""
+        """Three packets that hold the flow's addresses, and no other port.
+        Returns their comments."""
         proto = "ip" if version == 4 else "ipv6"
         done = subprocess.run(
             ["tshark", "-r", path, "-T", "fields", "-e", "frame.len",
@@ -124,6 +180,7 @@ class TraceTest(e2e.EdgeTest):
             source = self.address_of("acme-1", version)
             for line in lines:
                 self.assertIn(source, line)
+        return [line.split("\t")[-1] for line in lines]
 
     def test_a_filter_of_tcpdump_is_applied_to_the_inner_packet(self):
         flows = self.two_flows(4, 7500)
