@@ -47,10 +47,12 @@ double CpuSeconds() {
   return now.tv_sec + now.tv_nsec * 1e-9;
 }
 
-void Check(bool ok, const std::string& what) {
-  if (ok) return;
+[[noreturn]] void Fail(const std::string& what) {
   std::fprintf(stderr, "perf_slow_path: %s\n", what.c_str());
   std::exit(1);
+}
+void Check(bool ok, const std::string& what) {
+  if (!ok) Fail(what);
 }
 void Check(const absl::Status& status) {
   Check(status.ok(), std::string(status.message()));
@@ -66,6 +68,7 @@ IpAddress Host(Family family, int number) {
 // First packets of `flows` flows to the Internet.
 std::vector<Bytes> FirstPackets(Family family, int flows) {
   std::vector<Bytes> packets;
+  packets.reserve(flows);
   for (int i = 0; i < flows; ++i) {
     packets.push_back(
         BuildPacket({.source = Host(family, i % kHosts),
@@ -282,7 +285,7 @@ uint64_t Forwarded(const DataPlane& plane) {
 void NewFlowToNowhere(benchmark::State& state) {
   for (auto _ : state) {
     auto kernel = FakeKernel::Make(1 << 20);
-    Check(kernel.has_value(), "needs root");
+    if (!kernel) Fail("needs root");
     FakeDataPlane fake(*kernel);
     AttachedDevice uplink;
     uplink.slot = kUplinkSlot;
@@ -339,6 +342,8 @@ void AskPolicy(benchmark::State& state) {
   const Snapshot snapshot(BigEdge(),
                           WithRules(static_cast<int>(state.range(0))), 1);
   const LabNet& net = Net(Family::kV4);
+  const auto route = snapshot.FindRoute(kVnet, net.internet);
+  if (!route) Fail("no route to the Internet");
   PolicyHooks hooks;
   for (auto _ : state) {
     benchmark::DoNotOptimize(hooks.OnFlowStart(
@@ -346,7 +351,7 @@ void AskPolicy(benchmark::State& state) {
              {kVnet, {net.fra, 1234}, {net.internet, kService}, IPPROTO_UDP},
          .vnet = snapshot.FindVnet(kVnet),
          .on_ramp = snapshot.FindTunnel(kFra),
-         .route = *snapshot.FindRoute(kVnet, net.internet)}));
+         .route = *route}));
   }
 }
 BENCHMARK(AskPolicy)->Arg(1)->Arg(10)->Arg(100);
@@ -355,6 +360,7 @@ BENCHMARK(AskPolicy)->Arg(1)->Arg(10)->Arg(100);
 void TakePort(benchmark::State& state) {
   const Family family = FamilyOf(state);
   std::vector<NatAllocator::Request> requests;
+  requests.reserve(kFlows);
   for (int i = 0; i < kFlows; ++i) {
     requests.push_back({.pool = "default",
                         .subscriber = {kVnet, Host(family, i % kHosts)},
