@@ -13,8 +13,8 @@ function(rampart_library name)
 endfunction()
 
 # rampart_test(NAME SRCS ... DEPS ... [ROOT] [TIMEOUT s]): a GoogleTest binary
-# run as one CTest. ROOT: needs root and BPF; such tests do not run side by
-# side with each other. Tests are compiled unoptimised and with one precompiled
+# run as one CTest. ROOT: needs root and BPF; such tests make namespaces and a
+# bpffs of their own, so they run side by side. Tests are compiled unoptimised and with one precompiled
 # header: half the time of the whole build.
 function(rampart_test name)
   cmake_parse_arguments(arg "ROOT" "TIMEOUT" "SRCS;DEPS" ${ARGN})
