@@ -200,7 +200,9 @@ std::string_view CompletionScript(std::string_view shell) {
            "  found=(\"${(@)found%%$'\\t'*}\")\n"
            "  if (( ${#found[1]} )); then compadd -a found; else _files; fi\n"
            "}\n"
-           "compdef _xdpctl xdpctl\n";
+           "compdef _xdpctl xdpctl\n"
+           // Loaded by name from a folder of completions, this is its call.
+           "if [[ $funcstack[1] == _xdpctl ]]; then _xdpctl; fi\n";
   if (shell == "fish")
     return "function __xdpctl_complete\n"
            "  set -l words (commandline -opc)\n"
