@@ -50,6 +50,11 @@ absl::StatusOr<Json> GetPolicies(const Backend& backend);
 // address, vnet: "frankfurt" or "acme/frankfurt"; without it the default vnet
 // of the only tenant. Errors: NotFound if nothing routes there.
 absl::StatusOr<Json> GetRoute(const Backend& backend, const Query& query);
+// As OverlapsDocument(), WhoCanDocument(), AdviseDocument().
+absl::StatusOr<Json> GetRouteOverlaps(const Backend& backend,
+                                      const Query& query);
+absl::StatusOr<Json> GetRouteWhoCan(const Backend& backend, const Query& query);
+absl::StatusOr<Json> GetRouteAdvise(const Backend& backend, const Query& query);
 
 // Selectors, and limit (default 1000): reading a million flows into one answer
 // would keep new flows waiting.

@@ -23,6 +23,13 @@ namespace rampart {
 namespace {
 
 constexpr std::string_view kMapPath = "/v1/maps/";
+constexpr std::string_view kRoutePath = "/v1/route";
+constexpr std::string_view kOverlapsPath = "/v1/route/overlaps";
+constexpr std::string_view kWhoCanPath = "/v1/route/who-can";
+
+bool IsAboutRoutes(std::string_view path) {
+  return path == kRoutePath || path == kOverlapsPath || path == kWhoCanPath;
+}
 
 absl::Status NoMaps(std::string_view path) {
   return absl::UnavailableError(
@@ -30,12 +37,14 @@ absl::Status NoMaps(std::string_view path) {
 }
 
 absl::StatusOr<Json> OfflineRoute(const OfflineInput& input,
-                                  const Query& query) {
+                                  std::string_view path, const Query& query) {
   EdgeConfig edge;
   edge.edge = std::string(input.edge);
   const Snapshot snapshot(std::move(edge), input.state->resources,
                           input.state->epoch);
-  return RouteDocument(snapshot, query);
+  if (path == kOverlapsPath) return OverlapsDocument(snapshot, query);
+  if (path == kWhoCanPath) return WhoCanDocument(snapshot, query);
+  return RouteDocument(snapshot, nullptr, query);
 }
 
 absl::StatusOr<Json> OfflineDrops(const OfflineInput& input,
@@ -198,7 +207,7 @@ absl::StatusOr<Json> OfflineStatus(const OfflineInput& input) {
 }
 
 bool NeedsState(std::string_view path) {
-  return path == "/v1/route" ||
+  return IsAboutRoutes(path) ||
          std::any_of(
              std::begin(kFromState), std::end(kFromState),
              [&](const FromState& known) { return known.path == path; });
@@ -225,8 +234,8 @@ absl::StatusOr<Json> OfflineDocument(const OfflineInput& input,
     return ResourceDocument(known.kind, known.rows, input.state->resources,
                             input.state->epoch);
   }
-  if (path == "/v1/route")
-    return input.state != nullptr ? OfflineRoute(input, query) : no_state;
+  if (IsAboutRoutes(path))
+    return input.state != nullptr ? OfflineRoute(input, path, query) : no_state;
   return absl::FailedPreconditionError(absl::StrCat(
       Absl(path), ": only the controller can tell, and none runs"));
 }

@@ -22,12 +22,19 @@ Json PortStrings(const std::vector<PortRange>& ranges) {
   return out;
 }
 
+void AddShare(const Peer& peer, Json& row) {
+  row["weight"] = peer.weight;
+  row["labels"] = Json::object();
+  for (const auto& [key, value] : peer.labels) row["labels"][key] = value;
+}
+
 Json PeerRow(TunnelType type, const Peer& peer) {
   Json row = {{"remote", peer.remote.ToString()}};
   if (type == TunnelType::kGre) {
     if (peer.gre_key) row["key"] = *peer.gre_key;
     row["checksum"] = peer.checksum;
     row["sequence"] = peer.sequence;
+    AddShare(peer, row);
     return row;
   }
   row["auth"] = WordOf(kAuths, peer.auth);
@@ -37,7 +44,16 @@ Json PeerRow(TunnelType type, const Peer& peer) {
   for (const PeerKey& key : peer.keys)
     keys.push_back({{"key_id", key.key_id}, {"key_file", key.key_file}});
   row["keys"] = std::move(keys);
+  AddShare(peer, row);
   return row;
+}
+
+Json ProbeRow(const TunnelProbe& probe) {
+  if (probe.targets.empty()) return nullptr;
+  return {{"targets", Strings(probe.targets)},
+          {"interval_ms", absl::ToInt64Milliseconds(probe.interval)},
+          {"failures", probe.failures},
+          {"successes", probe.successes}};
 }
 
 Json TunnelRow(const Tenant& tenant, const Tunnel& tunnel) {
@@ -50,6 +66,7 @@ Json TunnelRow(const Tenant& tenant, const Tunnel& tunnel) {
           {"type", WordOf(kTunnelTypes, tunnel.type)},
           {"vnet", tunnel.vnet},
           {"peers", std::move(peers)},
+          {"probe", ProbeRow(tunnel.probe)},
           {"edge", tunnel.edge},
           {"device", tunnel.device},
           {"sources", Strings(tunnel.sources)}};

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // GET /v1/tenants, vnets, tunnels, routes, policies, route.
 #include "controller/api/handlers.h"
+#include "controller/api/peer_rows.h"
 #include "controller/api/resource_rows.h"
 #include "controller/api/route.h"
+#include "controller/base/status.h"
 
 namespace rampart {
 namespace {
@@ -22,7 +24,10 @@ absl::StatusOr<Json> GetVnets(const Backend& backend) {
   return List(backend, "vnets", &VnetRows);
 }
 absl::StatusOr<Json> GetTunnels(const Backend& backend) {
-  return List(backend, "tunnels", &TunnelRows);
+  ASSIGN_OR_RETURN(Json document, List(backend, "tunnels", &TunnelRows));
+  AddHealth(backend.snapshot()->resources(), backend.engine(),
+            document["tunnels"]);
+  return document;
 }
 absl::StatusOr<Json> GetRoutes(const Backend& backend) {
   return List(backend, "routes", &RouteRows);
@@ -32,7 +37,22 @@ absl::StatusOr<Json> GetPolicies(const Backend& backend) {
 }
 
 absl::StatusOr<Json> GetRoute(const Backend& backend, const Query& query) {
-  return RouteDocument(*backend.snapshot(), query);
+  return RouteDocument(*backend.snapshot(), &backend.engine(), query);
+}
+
+absl::StatusOr<Json> GetRouteOverlaps(const Backend& backend,
+                                      const Query& query) {
+  return OverlapsDocument(*backend.snapshot(), query);
+}
+
+absl::StatusOr<Json> GetRouteWhoCan(const Backend& backend,
+                                    const Query& query) {
+  return WhoCanDocument(*backend.snapshot(), query);
+}
+
+absl::StatusOr<Json> GetRouteAdvise(const Backend& backend,
+                                    const Query& query) {
+  return AdviseDocument(backend, query);
 }
 
 }  // namespace rampart

@@ -2,8 +2,11 @@
 // Which way an address goes, and why not another way.
 #include "controller/api/route.h"
 
+#include <optional>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "controller/api/peer_rows.h"
 #include "controller/base/status.h"
 #include "controller/model/words.h"
 
@@ -29,6 +32,46 @@ std::vector<Snapshot::VnetRef> FindVnets(const Resources& resources,
   return found;
 }
 
+void AddHealth(const Tunnel& tunnel, const Engine& engine, Json& row) {
+  row["state"] = TunnelState(tunnel, engine);
+  uint32_t up = 0;
+  std::optional<absl::Duration> rtt;
+  for (uint32_t i = 0; i < tunnel.peers.size(); ++i) {
+    const PeerView peer = engine.peer(tunnel.id, i);
+    if (peer.state == PeerState::kDown) continue;
+    ++up;
+    if (peer.rtt && (!rtt || *peer.rtt < *rtt)) rtt = peer.rtt;
+  }
+  row["peers_up"] = up;
+  if (rtt) row["rtt_ms"] = absl::ToDoubleMilliseconds(*rtt);
+}
+
+Json RouteRow(const Snapshot::VnetRef& vnet, const Snapshot::RouteRef& ref,
+              const Engine* engine) {
+  const Route::Kind kind = ref.route->kind;
+  Json row = {{"tenant", vnet.tenant->name},
+              {"vnet", vnet.vnet->name},
+              {"default", vnet.vnet->is_default},
+              {"cidr", ref.route->cidr.ToString()},
+              {"kind", kind == Route::Kind::kTunnel     ? "tunnel"
+                       : kind == Route::Kind::kInternet ? "internet"
+                                                        : "blackhole"}};
+  if (kind == Route::Kind::kInternet) row["pool"] = ref.route->pool;
+  if (ref.tunnel != nullptr) {
+    row["tunnel"] = ref.tunnel->name;
+    row["type"] = WordOf(kTunnelTypes, ref.tunnel->type);
+    if (ref.tunnel->type == TunnelType::kInterface)
+      row["device"] = ref.tunnel->device;
+    else
+      row["peers"] = ref.tunnel->peers.size();
+    if (engine != nullptr && ref.tunnel->type != TunnelType::kInterface)
+      AddHealth(*ref.tunnel, *engine, row);
+  }
+  return row;
+}
+
+}  // namespace
+
 absl::StatusOr<Snapshot::VnetRef> OneVnet(const Resources& resources,
                                           std::string_view name) {
   const auto found = FindVnets(resources, name);
@@ -47,31 +90,8 @@ absl::StatusOr<Snapshot::VnetRef> OneVnet(const Resources& resources,
                    ": several tenants are here; name one of ", names));
 }
 
-Json RouteRow(const Snapshot::VnetRef& vnet, const Snapshot::RouteRef& ref) {
-  const Route::Kind kind = ref.route->kind;
-  Json row = {{"tenant", vnet.tenant->name},
-              {"vnet", vnet.vnet->name},
-              {"default", vnet.vnet->is_default},
-              {"cidr", ref.route->cidr.ToString()},
-              {"kind", kind == Route::Kind::kTunnel     ? "tunnel"
-                       : kind == Route::Kind::kInternet ? "internet"
-                                                        : "blackhole"}};
-  if (kind == Route::Kind::kInternet) row["pool"] = ref.route->pool;
-  if (ref.tunnel != nullptr) {
-    row["tunnel"] = ref.tunnel->name;
-    row["type"] = WordOf(kTunnelTypes, ref.tunnel->type);
-    if (ref.tunnel->type == TunnelType::kInterface)
-      row["device"] = ref.tunnel->device;
-    else
-      row["peers"] = ref.tunnel->peers.size();
-  }
-  return row;
-}
-
-}  // namespace
-
 absl::StatusOr<Json> RouteDocument(const Snapshot& snapshot,
-                                   const Query& query) {
+                                   const Engine* engine, const Query& query) {
   ASSIGN_OR_RETURN(const IpAddress address,
                    IpAddress::Parse(FindParameter(query, "address")));
   ASSIGN_OR_RETURN(const Snapshot::VnetRef vnet,
@@ -85,10 +105,10 @@ absl::StatusOr<Json> RouteDocument(const Snapshot& snapshot,
   Json document = Document("route");
   document["edge"] = snapshot.edge().edge;
   document["address"] = address.ToString();
-  document["route"] = RouteRow(vnet, routes[0]);
+  document["route"] = RouteRow(vnet, routes[0], engine);
   document["lost"] = Json::array();
   for (size_t i = 1; i < routes.size(); ++i) {
-    Json row = RouteRow(vnet, routes[i]);
+    Json row = RouteRow(vnet, routes[i], engine);
     row["why"] = "shorter prefix";
     document["lost"].push_back(std::move(row));
   }
@@ -97,7 +117,8 @@ absl::StatusOr<Json> RouteDocument(const Snapshot& snapshot,
   for (const Vnet& other : vnet.tenant->vnets) {
     if (&other == vnet.vnet) continue;
     if (const auto route = snapshot.FindRoute(other.vni, address))
-      document["also"].push_back(RouteRow({vnet.tenant, &other}, *route));
+      document["also"].push_back(
+          RouteRow({vnet.tenant, &other}, *route, engine));
   }
   return document;
 }

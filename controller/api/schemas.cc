@@ -409,6 +409,9 @@ route object The one that wins
   type? string
   device? string
   peers? integer
+  state? string Of the tunnel: up, degraded, down, waiting or unprobed
+  peers_up? integer
+  rtt_ms? number Of the nearest peer
 lost[] object Routes that it beats
   tenant string
   vnet string
@@ -420,6 +423,9 @@ lost[] object Routes that it beats
   type? string
   device? string
   peers? integer
+  state? string Of the tunnel: up, degraded, down, waiting or unprobed
+  peers_up? integer
+  rtt_ms? number Of the nearest peer
   why string
 also[] object Routes to it in the tenant's other vnets
   tenant string
@@ -432,6 +438,59 @@ also[] object Routes to it in the tenant's other vnets
   type? string
   device? string
   peers? integer
+  state? string Of the tunnel: up, degraded, down, waiting or unprobed
+  peers_up? integer
+  rtt_ms? number Of the nearest peer
+)"},
+    {"route-advise", "Routes that hosts behind this edge need", R"(
+edge string
+advice[] object A tunnel to an interface of this edge
+  tenant string
+  vnet string
+  tunnel string
+  device string
+  lines[] string Commands for its gateway, or for each host
+  missing[] string Networks of a family in which the device has no address
+)"},
+    {"route-overlaps", "Routes that share addresses", R"(
+epoch integer
+total integer Pairs; more than are listed if there is a limit
+overlaps[] object
+  tenant string
+  cidr string The wider one
+  vnet string
+  via string A tunnel, internet or blackhole
+  other_cidr string
+  other_vnet string
+  other_via string
+  kind string same or contains
+  same_vnet boolean
+  text string
+)"},
+    {"route-who-can", "Who may reach a network", R"(
+epoch integer
+cidr string
+targets[] object Where it is
+  tenant string
+  vnet string
+  default boolean
+  part string Of the network
+  cidr string Of the route
+  via string A tunnel, internet or blackhole
+access[] object What lets flows go there
+  tenant string
+  vnet string
+  from[] string Tunnels
+  sources[] string None: any
+  identities[] string None: any
+  context object What the tunnel must say
+  at_times boolean Only at some
+  to[] string
+  protocol string
+  ports[] string None: any
+  rule string
+  unless[] string Rules before it that may refuse
+left_out integer Rows beyond the limit
 )"},
     {"routes", "Routes of all vnets", R"(
 epoch integer
@@ -536,6 +595,17 @@ tunnels[] object
     keys[]? object gue; only where keys are, never keys
       key_id integer
       key_file string
+    weight integer Share of the flows
+    labels object
+    state? string up, down, waiting or unprobed
+    rtt_ms? number|null Of the last answer to a probe
+    since? string|null When it became up or down
+  probe object|null
+    targets[] string
+    interval_ms integer
+    failures integer In a row, until a peer is down
+    successes integer In a row, until it is up again
+  state? string|null up, degraded, down, waiting or unprobed; null: interface
   edge string interface
   device string interface
   sources[] string Prefixes that may come on besides the routed ones

@@ -87,6 +87,7 @@ class Loop {
   void WaitForTick();
   void PruneLog();
   void TellRefusals();
+  void TellPeers();
   void EndWatches();
   void WaitForSignal();
 
@@ -167,6 +168,7 @@ void Loop::WaitForTick() {
     if (edge_.flow_log() != nullptr) edge_.flow_log()->Flush();
     PruneLog();
     TellRefusals();
+    TellPeers();
     EndWatches();
     WaitForTick();
   });
@@ -190,6 +192,23 @@ void Loop::TellRefusals() {
   for (const std::string& line :
        sink_alarm_.Check(edge_.flow_log()->statistics()))
     spdlog::warn("{}", line);
+}
+
+void Loop::TellPeers() {
+  const std::shared_ptr<const Snapshot> snapshot = edge_.snapshot();
+  for (const PeerChange& change : edge_.engine().TakePeerChanges()) {
+    const Snapshot::TunnelRef ref = snapshot->FindTunnel(change.tunnel);
+    if (ref.tunnel == nullptr || change.peer >= ref.tunnel->peers.size())
+      continue;
+    const std::string who = absl::StrCat(
+        "tunnel ", ref.tenant->name, "/", ref.tunnel->name, ": peer ",
+        ref.tunnel->peers[change.peer].remote.ToString());
+    if (change.view.state == PeerState::kUp)
+      spdlog::info("{} is up", who);
+    else
+      spdlog::warn("{} is down: no answer in {} rounds of probes", who,
+                   ref.tunnel->probe.failures);
+  }
 }
 
 // Of traces and captures that were killed; every packet pays for them.

@@ -159,6 +159,47 @@ void AddMaps(const Counters& counters, Exposition& out) {
     out.Sample({{"map", map.map}}, map.refused);
 }
 
+using Visit =
+    absl::FunctionRef<void(const Exposition::Labels& peer, const PeerView&)>;
+
+// Peers of tunnels that have probes.
+void ForEachPeer(const Backend& backend, Visit visit) {
+  const std::shared_ptr<const Snapshot> snapshot = backend.snapshot();
+  for (const Tenant& tenant : snapshot->resources().tenants) {
+    for (const Tunnel& tunnel : tenant.tunnels) {
+      if (tunnel.probe.targets.empty()) continue;
+      for (uint32_t i = 0; i < tunnel.peers.size(); ++i)
+        visit({{"tenant", tenant.name},
+               {"tunnel", tunnel.name},
+               {"peer", tunnel.peers[i].remote.ToString()}},
+              backend.engine().peer(tunnel.id, i));
+    }
+  }
+}
+
+void AddPeers(const Backend& backend, Exposition& out) {
+  out.Family("rampart_peer_up", kGauge,
+             "1 if a peer answers its probes, 0 if it is down.");
+  ForEachPeer(backend, [&](const auto& labels, const PeerView& peer) {
+    out.Sample(labels, uint64_t{peer.state != PeerState::kDown});
+  });
+  out.Family("rampart_peer_rtt_seconds", kGauge,
+             "Time that the last answer of a peer took.");
+  ForEachPeer(backend, [&](const auto& labels, const PeerView& peer) {
+    if (peer.rtt) out.Sample(labels, absl::ToDoubleSeconds(*peer.rtt));
+  });
+  out.Family("rampart_peer_probes_total", kCounter,
+             "Rounds of probes through a peer.");
+  ForEachPeer(backend, [&](const auto& labels, const PeerView& peer) {
+    out.Sample(labels, peer.probes);
+  });
+  out.Family("rampart_peer_answers_total", kCounter,
+             "Of those, rounds that were answered.");
+  ForEachPeer(backend, [&](const auto& labels, const PeerView& peer) {
+    out.Sample(labels, peer.answers);
+  });
+}
+
 // Sums over the addresses of a pool.
 AddressUse SumOf(const PoolUse& pool) {
   AddressUse sum;
@@ -209,6 +250,7 @@ absl::StatusOr<std::string> MetricsText(const Backend& backend) {
   AddPunts(counters, out);
   AddMaps(counters, out);
   AddPools(counters, out);
+  AddPeers(backend, out);
   return out.Take();
 }
 

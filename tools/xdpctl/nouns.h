@@ -24,6 +24,8 @@ void AddTenant(CLI::App& app, Session& session);
 void AddVnet(CLI::App& app, Session& session);
 void AddTunnel(CLI::App& app, Session& session);
 void AddRoute(CLI::App& app, Session& session);
+// overlaps, who-can and advise, to the noun route.
+void AddRouteReach(CLI::App& route, Session& session);
 void AddPolicy(CLI::App& app, Session& session);
 void AddFlow(CLI::App& app, Session& session);
 // history, get, export and reconcile, of the flow log.

@@ -5,6 +5,7 @@
 #include <ostream>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "controller/base/status.h"
 #include "tools/xdpctl/list.h"
 #include "tools/xdpctl/nouns.h"
@@ -28,15 +29,30 @@ std::string Via(const Json& route) {
   return absl::StrCat("via ", kind);
 }
 
+// "up 2 of 2 peers rtt 4.1 ms", "down 0 of 1 peers"; "2 peers" if nobody asks
+// them.
+std::string Health(const Json& route) {
+  const std::string peers = absl::StrCat(
+      Cell(At(route, "peers")), At(route, "peers") == 1 ? " peer" : " peers");
+  const Json& state = At(route, "state");
+  if (!state.is_string() || state == "unprobed") return peers;
+  std::string text = absl::StrCat(Cell(state), " ", Cell(At(route, "peers_up")),
+                                  " of ", peers);
+  if (const Json& rtt = At(route, "rtt_ms"); rtt.is_number())
+    absl::StrAppend(&text, " rtt ", absl::StrFormat("%.1f", rtt.get<double>()),
+                    " ms");
+  return text;
+}
+
 std::string Winner(const Json& document) {
   const Json& route = At(document, "route");
   std::string text = absl::StrCat(
       Cell(At(document, "address")), " tenant ", Cell(At(route, "tenant")),
       " vnet ", Cell(At(route, "vnet")),
       At(route, "default") == true ? " (default) " : " ", Via(route));
-  for (const char* field : {"device", "peers"})
-    if (const Json& value = At(route, field); !value.is_null())
-      absl::StrAppend(&text, " ", field, " ", Cell(value));
+  if (const Json& device = At(route, "device"); !device.is_null())
+    absl::StrAppend(&text, " device ", Cell(device));
+  if (!At(route, "peers").is_null()) absl::StrAppend(&text, " ", Health(route));
   absl::StrAppend(&text, " edge ", Cell(At(document, "edge")), " match ",
                   Cell(At(route, "cidr")));
   return text;
@@ -99,6 +115,7 @@ void AddRoute(CLI::App& app, Session& session) {
                   "frankfurt, or acme/frankfurt where names are used twice; "
                   "without it the default vnet")
       ->type_name("VNET");
+  AddRouteReach(*route, session);
 }
 
 }  // namespace rampart::xdpctl

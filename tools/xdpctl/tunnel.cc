@@ -20,9 +20,9 @@ std::string Ends(const Json& row) {
                                : peer.contains("key")
                                    ? absl::StrCat("key ", Cell(At(peer, "key")))
                                    : "";
-    ends.push_back(absl::StrCat(Cell(At(peer, "remote")),
-                                detail.empty() ? "" : " (", detail,
-                                detail.empty() ? "" : ")"));
+    ends.push_back(absl::StrCat(
+        Cell(At(peer, "remote")), detail.empty() ? "" : " (", detail,
+        detail.empty() ? "" : ")", At(peer, "state") == "down" ? " down" : ""));
   }
   return absl::StrJoin(ends, ",");
 }
@@ -41,6 +41,7 @@ void AddTunnel(CLI::App& app, Session& session) {
                                 {"ID", "id"},
                                 {"TYPE", "type"},
                                 {"VNET", "vnet"},
+                                {"STATE", "state"},
                                 {"PEERS", "", &Ends},
                                 {"SOURCES", "sources"}},
                     .name = {"tenant", "name"}}});

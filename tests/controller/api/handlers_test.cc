@@ -192,8 +192,10 @@ TEST_F(HandlersTest, TunnelsNameTheirKeyFilesButNotTheKeys) {
             R"({"tenant":"acme","name":"fra","id":1,"type":"gue",)"
             R"("vnet":"frankfurt","peers":[{"remote":"192.0.2.10",)"
             R"("auth":"mac","accept_zero_checksum":false,)"
-            R"("keys":[{"key_id":1,"key_file":"/k"}]}],"edge":"",)"
-            R"("device":"","sources":[]})");
+            R"("keys":[{"key_id":1,"key_file":"/k"}],"weight":1,)"
+            R"("labels":{},"state":"unprobed","rtt_ms":null,"since":null}],)"
+            R"("probe":null,"edge":"","device":"","sources":[],)"
+            R"("state":"unprobed"})");
   EXPECT_THAT(tunnels.dump(), Not(HasSubstr("165")));
 }
 

@@ -336,7 +336,7 @@ TEST_F(RunTest, RouteGetIsASentenceWithTheLosers) {
   EXPECT_EQ(LastTarget(), "/v1/route?address=10.1.2.3&vnet=fra");
   EXPECT_EQ(
       result.out,
-      "10.1.2.3 tenant acme vnet fra (default) via tunnel t1 peers 2 edge "
+      "10.1.2.3 tenant acme vnet fra (default) via tunnel t1 2 peers edge "
       "edge-a match 10.1.0.0/16\n"
       "    also: 10.1.0.0/16 vnet syd via blackhole   (another vnet: --vnet "
       "acme/syd)\n"
