@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// POST /v1/apply: resources as text; check, diff, then one epoch.
+// POST /v1/apply: resources as text; check, diff, then one epoch. And what
+// they would make of live flows.
+#include <utility>
+
+#include "controller/api/change.h"
 #include "controller/api/handlers.h"
-#include "controller/api/resource_rows.h"
 #include "controller/base/status.h"
 #include "controller/config/edge_config.h"
 #include "controller/model/keep_same.h"
@@ -9,52 +12,63 @@
 namespace rampart {
 namespace {
 
+// Rows of a policy diff.
+constexpr size_t kFlowsMax = 1000;
+
 struct ApplyRequest {
+  Json body;
   std::string file;
-  std::string text;
-  bool dry_run = false;
+  StoredResources next;
 };
 
-absl::StatusOr<ApplyRequest> ParseRequest(const std::string& body) {
-  const Json json = Json::parse(body, nullptr, /*allow_exceptions=*/false);
-  const auto has = [&](const char* key, bool (Json::*is)() const) {
-    return json.is_object() && json.contains(key) && (json[key].*is)();
+// The resources of the body, checked, with ids.
+absl::StatusOr<ApplyRequest> ParseRequest(Backend& backend,
+                                          const std::string& text) {
+  ApplyRequest request;
+  request.body = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  const Json& body = request.body;
+  const auto is_text = [&](const char* key) {
+    return body.is_object() && body.contains(key) && body[key].is_string();
   };
-  if (!has("file", &Json::is_string) || !has("text", &Json::is_string) ||
-      (json.contains("dry_run") && !has("dry_run", &Json::is_boolean)))
+  if (!is_text("file") || !is_text("text"))
     return absl::InvalidArgumentError(
         "apply: the body must be JSON: {\"file\": name for messages, "
-        "\"text\": resources as YAML, \"dry_run\": true or false}");
-  return ApplyRequest{.file = json["file"],
-                      .text = json["text"],
-                      .dry_run = json.value("dry_run", false)};
+        "\"text\": resources as YAML, \"dry_run\": true or false, "
+        "\"on_change\": \"keep\", \"recheck\" or \"cut\", \"confirm\": \"5m\", "
+        "\"comment\": text}");
+  request.file = body["file"];
+  const std::shared_ptr<const Snapshot> current = backend.snapshot();
+  ASSIGN_OR_RETURN(Resources resources,
+                   ParseResources(request.file, body["text"].get<std::string>(),
+                                  current->edge()));
+  ASSIGN_OR_RETURN(request.next, backend.Preview(std::move(resources)));
+  return request;
 }
 
 }  // namespace
 
 absl::StatusOr<Json> PostApply(Backend& backend, const ApiCall& call) {
-  ASSIGN_OR_RETURN(const ApplyRequest request, ParseRequest(call.request.body));
-  const std::shared_ptr<const Snapshot> current = backend.snapshot();
-  ASSIGN_OR_RETURN(Resources resources,
-                   ParseResources(request.file, request.text, current->edge()));
-  ASSIGN_OR_RETURN(StoredResources preview,
-                   backend.Preview(std::move(resources)));
-  KeepSame(current->resources(), preview.resources);
-  const Json diff = DiffResources(current->resources(), preview.resources);
-  const bool same = diff["added"].empty() && diff["changed"].empty() &&
-                    diff["removed"].empty();
-  uint32_t epoch = current->epoch();
-  if (!request.dry_run && !same) {
-    ASSIGN_OR_RETURN(epoch,
-                     backend.Apply({.resources = std::move(preview.resources),
-                                    .if_epoch = current->epoch(),
-                                    .who = call.request.who,
-                                    .what = "apply -f " + request.file}));
-  }
-  Json document = Document("apply");
-  document["dry_run"] = request.dry_run;
-  document["epoch"] = epoch;
-  document.update(diff);
+  ASSIGN_OR_RETURN(ApplyRequest request,
+                   ParseRequest(backend, call.request.body));
+  ASSIGN_OR_RETURN(const ChangeOptions options,
+                   ParseChangeOptions(request.body));
+  return MakeChange(
+      backend, std::move(request.next.resources), options,
+      {.who = call.request.who, .what = "apply -f " + request.file});
+}
+
+absl::StatusOr<Json> PostPolicyDiff(Backend& backend, const ApiCall& call) {
+  ASSIGN_OR_RETURN(ApplyRequest request,
+                   ParseRequest(backend, call.request.body));
+  KeepSame(backend.snapshot()->resources(), request.next.resources);
+  Json rows = Json::array();
+  Json document = Document("policy-diff");
+  document["epoch"] = backend.snapshot()->epoch();
+  const Json flows =
+      ForecastOf(backend, request.next.resources, kFlowsMax, &rows);
+  document["truncated"] = flows["changed"] > rows.size();
+  document["flows"] = flows;
+  document["changes"] = std::move(rows);
   return document;
 }
 

@@ -11,6 +11,25 @@ namespace {
 
 constexpr std::string_view kLimit[] = {"limit"};
 
+Json NatRow(const NatFacts& facts) {
+  const Selectable& flow = facts.flow;
+  return {
+      {"tenant", flow.tenant},
+      {"vnet", flow.vnet},
+      {"proto", ProtocolName(flow.protocol)},
+      {"inside", flow.source.ToString()},
+      {"inside_port", flow.source_port},
+      {"outside", facts.outside.address.ToString()},
+      {"outside_port", facts.outside.port},
+      {"remote", facts.remote_known ? flow.destination.ToString() : ""},
+      {"remote_port", flow.destination_port},
+      {"pool", facts.pool},
+      {"flows", facts.flows},
+  };
+}
+
+}  // namespace
+
 Json FlowRow(const FlowFacts& facts) {
   const Selectable& flow = facts.flow;
   return {
@@ -37,25 +56,6 @@ Json FlowRow(const FlowFacts& facts) {
       {"rule", flow.rule},
   };
 }
-
-Json NatRow(const NatFacts& facts) {
-  const Selectable& flow = facts.flow;
-  return {
-      {"tenant", flow.tenant},
-      {"vnet", flow.vnet},
-      {"proto", ProtocolName(flow.protocol)},
-      {"inside", flow.source.ToString()},
-      {"inside_port", flow.source_port},
-      {"outside", facts.outside.address.ToString()},
-      {"outside_port", facts.outside.port},
-      {"remote", facts.remote_known ? flow.destination.ToString() : ""},
-      {"remote_port", flow.destination_port},
-      {"pool", facts.pool},
-      {"flows", facts.flows},
-  };
-}
-
-}  // namespace
 
 absl::StatusOr<MatchingRows> MatchingRows::Of(const Query& query) {
   ASSIGN_OR_RETURN(const size_t limit, LimitOf(query));

@@ -37,6 +37,9 @@ struct NatFacts {
   uint64_t flows = 0;
 };
 
+// A row of the kind "flows".
+Json FlowRow(const FlowFacts& facts);
+
 // Rows that the selectors choose, up to a limit; counts the others.
 class MatchingRows {
  public:

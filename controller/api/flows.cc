@@ -69,19 +69,6 @@ Selectable ToSelectable(const Snapshot& snapshot,
           .nat = NatAddress(flow)};
 }
 
-FlowFacts ToFacts(const Snapshot& snapshot, const Engine::FlowView& view) {
-  const bool refused = view.next_hop.kind == RP_NEXT_HOP_DROP;
-  return {.flow = ToSelectable(snapshot, view),
-          .to_source = view.translated_source,
-          .to_destination = view.translated_destination,
-          .reason = refused ? OutcomeName(view.next_hop.reason) : "",
-          .packets = {view.packets[0], view.packets[1]},
-          .bytes = {view.bytes[0], view.bytes[1]},
-          .idle_s = absl::ToDoubleSeconds(view.idle),
-          .expires_in_s = absl::ToDoubleSeconds(view.expires_in),
-          .epoch = view.epoch};
-}
-
 Selectable ToSelectable(const Snapshot& snapshot, const NatSession& session) {
   const Snapshot::VnetRef vnet = snapshot.FindVnet(session.subscriber.realm);
   return {.source = session.subscriber.address,
@@ -98,7 +85,7 @@ Selectable ToSelectable(const Snapshot& snapshot, const NatSession& session) {
           .nat = session.outside.address};
 }
 
-NatFacts ToFacts(const Snapshot& snapshot, const NatSession& session) {
+NatFacts ToNatFacts(const Snapshot& snapshot, const NatSession& session) {
   return {.flow = ToSelectable(snapshot, session),
           .remote_known = !session.remote.address.IsUnspecified(),
           .outside = session.outside,
@@ -107,6 +94,19 @@ NatFacts ToFacts(const Snapshot& snapshot, const NatSession& session) {
 }
 
 }  // namespace
+
+FlowFacts ToFacts(const Snapshot& snapshot, const Engine::FlowView& view) {
+  const bool refused = view.next_hop.kind == RP_NEXT_HOP_DROP;
+  return {.flow = ToSelectable(snapshot, view),
+          .to_source = view.translated_source,
+          .to_destination = view.translated_destination,
+          .reason = refused ? OutcomeName(view.next_hop.reason) : "",
+          .packets = {view.packets[0], view.packets[1]},
+          .bytes = {view.bytes[0], view.bytes[1]},
+          .idle_s = absl::ToDoubleSeconds(view.idle),
+          .expires_in_s = absl::ToDoubleSeconds(view.expires_in),
+          .epoch = view.epoch};
+}
 
 absl::StatusOr<Json> GetFlows(const Backend& backend, const Query& query) {
   ASSIGN_OR_RETURN(MatchingRows rows, MatchingRows::Of(query));
@@ -122,7 +122,7 @@ absl::StatusOr<Json> GetNatSessions(const Backend& backend,
   ASSIGN_OR_RETURN(MatchingRows rows, MatchingRows::OfNat(query));
   const std::shared_ptr<const Snapshot> snapshot = backend.snapshot();
   backend.engine().ForEachNatSession([&](const NatSession& session) {
-    rows.Add(ToFacts(*snapshot, session));
+    rows.Add(ToNatFacts(*snapshot, session));
   });
   return std::move(rows).Finish("nat-sessions", "sessions");
 }

@@ -56,6 +56,8 @@ absl::StatusOr<Json> GetRouteOverlaps(const Backend& backend,
 absl::StatusOr<Json> GetRouteWhoCan(const Backend& backend, const Query& query);
 absl::StatusOr<Json> GetRouteAdvise(const Backend& backend, const Query& query);
 
+// A flow with the names of this configuration.
+FlowFacts ToFacts(const Snapshot& snapshot, const Engine::FlowView& view);
 // Selectors, and limit (default 1000): reading a million flows into one answer
 // would keep new flows waiting.
 absl::StatusOr<Json> GetFlows(const Backend& backend, const Query& query);
@@ -88,9 +90,22 @@ absl::StatusOr<Json> GetMap(const Backend& backend, std::string_view name,
 absl::StatusOr<Json> PostExplain(const Backend& backend,
                                  const std::string& body);
 
-// body: {"file", "text", "dry_run"}. Errors: InvalidArgument with the lines of
-// the parser; whatever Backend::Apply() says.
+// body: {"file", "text", "dry_run", "on_change", "confirm", "comment"}. Errors:
+// InvalidArgument with the lines of the parser; whatever Backend::Apply() says.
 absl::StatusOr<Json> PostApply(Backend& backend, const ApiCall& call);
+// body: {"file", "text"}: which live flows would be decided otherwise.
+absl::StatusOr<Json> PostPolicyDiff(Backend& backend, const ApiCall& call);
+
+// RFC 3339 in UTC, whole seconds.
+std::string TimeText(absl::Time time);
+// limit: newest first.
+absl::StatusOr<Json> GetEpochs(Backend& backend, const Query& query);
+// Makes the resources what they were in an epoch. body: as that of PostApply()
+// without file and text. Errors: NotFound; InvalidArgument if they do not fit
+// this edge any more.
+absl::StatusOr<Json> PostRollback(Backend& backend, const ApiCall& call);
+// Errors: FailedPrecondition if that epoch is on no probation.
+absl::StatusOr<Json> PostConfirm(Backend& backend, const ApiCall& call);
 
 }  // namespace rampart
 

@@ -59,6 +59,10 @@ constexpr ApiRoute kRoutes[] = {
     {"GET", "/v1/maps/{map}", &Call<GetMap>},
     {"POST", "/v1/explain", &Call<PostExplain>},
     {"POST", "/v1/apply", &Call<PostApply>},
+    {"POST", "/v1/policies/diff", &Call<PostPolicyDiff>},
+    {"GET", "/v1/epochs", &Call<GetEpochs>},
+    {"POST", "/v1/epochs/{epoch}/rollback", &Call<PostRollback>},
+    {"POST", "/v1/epochs/{epoch}/confirm", &Call<PostConfirm>},
 };
 
 // What the {...} of the pattern stand for in the path; nothing if it does not

@@ -21,6 +21,19 @@ removed[] object
   kind string
   tenant string
   name string
+flows object What becomes of the flows there were
+  live integer All flows
+  changed integer Those that are decided otherwise now
+  ends object How many end, by what was asked for
+    keep integer
+    recheck integer
+    cut integer
+  complete boolean False: there were too many to look at all
+on_change string keep, recheck or cut
+confirm_by string|null When the change is taken back unless it is confirmed
+)"},
+    {"confirmation", "An epoch that stays in force", R"(
+epoch integer
 )"},
     {"counters", "All that an edge counts, for rates", R"(
 time_s number Unix time
@@ -154,6 +167,21 @@ ledger[] object What became of the packets of each device
   passed integer
   punted integer
   dropped integer
+)"},
+    {"epochs", "The history of the configuration, newest first", R"(
+epoch integer Version of the configuration in force
+probation object|null The change that is taken back unless it is confirmed
+  epoch integer
+  back_to integer
+  deadline string
+epochs[] object
+  epoch integer
+  time string
+  who string
+  what string The command, or the file
+  comment string
+  on_change string What was asked for live flows: keep, recheck or cut
+  tenants[] string Those that came, changed or went
 )"},
     {"error", "Why a request failed", R"(
 error object
@@ -384,6 +412,59 @@ policies[] object
     destinations[]? string
     source_ports[]? string
     destination_ports[]? string
+)"},
+    {"policy-diff", "Live flows that other resources would decide otherwise",
+     R"(
+epoch integer Version of the configuration in force
+truncated boolean Whether more flows change than are listed
+flows object
+  live integer All flows
+  changed integer Those that would be decided otherwise
+  ends object How many would end, by what is asked for
+    keep integer
+    recheck integer
+    cut integer
+  complete boolean False: there were too many to look at all
+changes[] object A flow
+  tenant string
+  vnet string Without resources its VNI
+  proto string tcp, udp, icmp, ... or a number
+  src string
+  sport integer ICMP: identifier
+  dst string
+  dport integer
+  to_src string After the rewrite
+  to_sport integer
+  to_dst string
+  to_dport integer
+  on_ramp string Tunnel, or internet
+  off_ramp string
+  state string ESTABLISHED, REPLIED, REFUSED, ...
+  reason string Of a refusal
+  packets[] integer Forward and reverse
+  bytes[] integer Forward and reverse: IP total lengths
+  idle_s number Seconds since the last packet
+  expires_in_s number
+  epoch integer Configuration that admitted it
+  rule string Policy rule that let it in
+  fate string removed, revoked, refused or differs
+  rule_then string Policy rule that would decide
+  why string
+)"},
+    {"policy-rehearsal", "Flows of the past, decided about by other resources",
+     R"(
+flows integer Flows of the history
+changed integer Those that would be decided otherwise
+changes[] object Flows that have this in common
+  tenant string
+  vnet string
+  was string allow or refuse
+  rule string Policy rule that decided
+  then string allow, refuse, or what is not there: no tenant, no vnet, no tunnel, no route
+  rule_then string
+  flows integer
+  last string The newest
+  example string The first
 )"},
     {"preflight", "What attaching Rampart to a device would meet", R"(
 device string

@@ -24,6 +24,18 @@ namespace {
 
 constexpr absl::Duration kRevertRetry = absl::Seconds(5);
 
+// Policy needs no keys of peers.
+PastSnapshots PastOf(StateStore& store, const EdgeConfig& config) {
+  return
+      [&store, config](uint32_t epoch,
+                       const Snapshot& now) -> std::shared_ptr<const Snapshot> {
+        absl::StatusOr<StoredResources> past = store.LoadEpoch(epoch);
+        if (!past.ok()) return nullptr;
+        return std::make_shared<const Snapshot>(
+            config, std::move(past->resources), epoch, &now);
+      };
+}
+
 }  // namespace
 
 absl::StatusOr<Edge::Parts> Edge::OpenParts(const EdgeConfig& config,
@@ -62,7 +74,8 @@ absl::StatusOr<Edge::Parts> Edge::OpenParts(const EdgeConfig& config,
                                                                : *parts.policy,
                                .clock = *parts.clock,
                                .random = &KernelRandom,
-                               .block_log = parts.block_log.get()}));
+                               .block_log = parts.block_log.get(),
+                               .past = PastOf(*parts.store, config)}));
   return parts;
 }
 

@@ -32,6 +32,8 @@ namespace {
 
 constexpr absl::Duration kOtherTimeout = absl::Minutes(5);
 constexpr absl::Duration kDeniedTimeout = absl::Seconds(5);
+// How often a forecast looks at the time: flows.
+constexpr uint32_t kJudgedPerLook = 1024;
 constexpr int64_t kOffsetTolerance = 10'000'000;  // ns
 
 // Unix time minus CLOCK_MONOTONIC, ns. The kernel's clocks and not `Clock`:
@@ -66,7 +68,7 @@ class EngineImpl final : public Engine {
         replies_({d.data_plane, d.underlay, d.clock, next_hops_, d.hooks}),
         admission_({d.data_plane, d.hooks, d.clock, flows_, next_hops_,
                     replies_, drops_, probes_, Random64(d.random)}),
-        sweep_({d.hooks, d.clock, flows_, next_hops_}) {}
+        sweep_({d.hooks, d.clock, flows_, next_hops_, d.past}) {}
 
   // What an earlier run left, but its flows. Once, before all else.
   absl::Status Load() {
@@ -82,6 +84,9 @@ class EngineImpl final : public Engine {
   void OnUnderlayChange() override;
   void ForEachFlow(
       absl::FunctionRef<void(const FlowView&)> visit) const override;
+  bool Forecast(const Snapshot& next, absl::Duration patience,
+                absl::FunctionRef<void(const FlowView&, const Judgement&)>
+                    visit) const override;
   void ForEachNatSession(
       absl::FunctionRef<void(const NatSession&)> visit) const override {
     if (nat_) nat_->ForEach(visit);
@@ -125,6 +130,10 @@ class EngineImpl final : public Engine {
   absl::Status ResolveAll();
   template <typename F>
   void ForEachFlowOf(absl::FunctionRef<void(const FlowView&)> visit) const;
+  template <typename F>
+  bool ForecastOf(
+      const Judge& judge, absl::Time deadline,
+      absl::FunctionRef<void(const FlowView&, const Judgement&)> visit) const;
   template <typename F>
   FlowView ViewOf(const LiveFlow<F>& flow) const;
 
@@ -367,6 +376,37 @@ void EngineImpl::ForEachFlow(
     absl::FunctionRef<void(const FlowView&)> visit) const {
   ForEachFlowOf<FlowV4>(visit);
   ForEachFlowOf<FlowV6>(visit);
+}
+
+template <typename F>
+bool EngineImpl::ForecastOf(
+    const Judge& judge, absl::Time deadline,
+    absl::FunctionRef<void(const FlowView&, const Judgement&)> visit) const {
+  const typename F::Table& table = flows_.table<F>();
+  const uint32_t end = table.slots();
+  uint32_t judged = 0;
+  for (uint32_t slot = table.UsedFrom(0, end); slot < end;
+       slot = table.UsedFrom(slot + 1, end)) {
+    const rp_flow flow = table.StateAt(slot);
+    if (!IsForward(flow) || !(judge.MayDiffer(flow) || !judge.IsGranted(flow)))
+      continue;
+    if (++judged % kJudgedPerLook == 0 && deps_.clock.Now() > deadline)
+      return false;
+    const Judgement judgement = judge.Of<F>(slot, OnChange::kCut);
+    if (judgement.fate != FlowFate::kStays)
+      visit(ViewOf(flows_.Read<F>(slot)), judgement);
+  }
+  return true;
+}
+
+bool EngineImpl::Forecast(
+    const Snapshot& next, absl::Duration patience,
+    absl::FunctionRef<void(const FlowView&, const Judgement&)> visit) const {
+  if (!snapshot_) return true;
+  const Judge judge({deps_.hooks, flows_, next_hops_}, &next, snapshot_.get());
+  const absl::Time deadline = deps_.clock.Now() + patience;
+  return ForecastOf<FlowV4>(judge, deadline, visit) &&
+         ForecastOf<FlowV6>(judge, deadline, visit);
 }
 
 Engine::Statistics EngineImpl::statistics() const {

@@ -19,6 +19,8 @@
 #include "controller/dataplane/data_plane.h"
 #include "controller/flow/flow_count.h"
 #include "controller/flow/hooks.h"
+#include "controller/flow/judge.h"
+#include "controller/flow/past.h"
 #include "controller/health/peer_health.h"
 #include "controller/model/on_change.h"
 #include "controller/nat/allocator.h"
@@ -38,6 +40,7 @@ class Engine {
     const Clock& clock;
     std::function<uint32_t(uint32_t bound)> random;  // uniform in [0, bound)
     BlockLog* block_log = nullptr;  // null: blocks of ports are not logged
+    PastSnapshots past = nullptr;   // null: nobody knows them
   };
 
   virtual ~Engine() = default;
@@ -81,6 +84,14 @@ class Engine {
   // Refusals that are remembered too.
   virtual void ForEachFlow(
       absl::FunctionRef<void(const FlowView&)> visit) const = 0;
+  // What `next`, which is not in force, would make of the flows there are now:
+  // visits those that would not stay. Cost: as ForEachFlow(), but that only
+  // flows of tenants that were edited are decided about; false if that took
+  // longer than `patience`, and not all were looked at.
+  virtual bool Forecast(
+      const Snapshot& next, absl::Duration patience,
+      absl::FunctionRef<void(const FlowView&, const Judgement&)> visit)
+      const = 0;
   virtual void ForEachNatSession(
       absl::FunctionRef<void(const NatSession&)> visit) const = 0;
   // Null before the first Apply().

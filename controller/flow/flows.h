@@ -58,10 +58,16 @@ class Flows {
   void UseEpoch(uint32_t epoch) { epoch_ = epoch; }
 
   // The rule that allowed the flow whose forward entry is in this slot; empty
-  // if that was before a restart.
+  // if that was before a restart, until SetRule().
   template <typename F>
   const std::string& RuleAt(uint32_t slot) const {
     return rules_[family<F>().rules[slot]];
+  }
+
+  // For a flow of before a restart.
+  template <typename F>
+  void SetRule(uint32_t slot, const std::string& rule) {
+    family<F>().rules[slot] = RuleId(rule);
   }
 
   // Whether this forward key is a flow's.

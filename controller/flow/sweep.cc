@@ -22,6 +22,9 @@ constexpr absl::Duration kShortInterval = absl::Seconds(1);
 constexpr uint32_t kFastFactor = 16;
 constexpr uint32_t kSlotsMin = 65536;  // of a slice
 
+// Epochs that are read for the rules of flows of an earlier run.
+constexpr size_t kPastMax = 32;
+
 FlowEndReason EndReason(uint8_t protocol, uint8_t tcp) {
   if (protocol != IPPROTO_TCP) return FlowEndReason::kIdle;
   if (TcpReset(tcp)) return FlowEndReason::kReset;
@@ -32,11 +35,12 @@ FlowEndReason EndReason(uint8_t protocol, uint8_t tcp) {
 }  // namespace
 
 void Sweep::Use(const Snapshot* snapshot, OnChange on_change) {
+  // Of a pass that did not come to its end nobody knows what it has checked.
+  const bool unfinished = check_next_ || (running_ && check_);
+  on_change_ = unfinished ? std::max(on_change_, on_change) : on_change;
+  judge_.emplace(Judge::Dependencies{deps_.hooks, deps_.flows, deps_.next_hops},
+                 snapshot, unfinished ? nullptr : snapshot_);
   snapshot_ = snapshot;
-  on_change_ = on_change;
-  grants_.clear();
-  for (const auto& [key, grant] : snapshot->Grants())
-    grants_.emplace(key.tunnel, key.realm);
   running_ = false;
   check_next_ = true;
 }
@@ -76,6 +80,8 @@ absl::Status Sweep::Run() {
 absl::Status Sweep::EndPass() {
   running_ = false;
   check_ = false;
+  restore_ = false;
+  past_.clear();
   return deps_.next_hops.EndPass();
 }
 
@@ -115,16 +121,48 @@ void Sweep::VisitRefusal(uint32_t slot, const rp_flow& flow) {
 
 template <typename F>
 void Sweep::VisitFlow(uint32_t slot, const rp_flow& flow) {
-  Flows& flows = deps_.flows;
-  if (check_ && !IsGranted(flow))
-    return flows.End(flows.Read<F>(slot), FlowEndReason::kRemoved);
-  if (check_ && on_change_ != OnChange::kKeep &&
-      flows.table<F>().NoteAt(slot).epoch != snapshot_->epoch() &&
-      IsRefused<F>(slot))
-    return flows.End(flows.Read<F>(slot), FlowEndReason::kPolicy);
+  if (restore_) RestoreRule<F>(slot);
+  if (check_ && Check<F>(slot, flow)) return;
   // Only what looks idle from here pays for reading the other direction.
   if (IsIdle(flow)) return EndIdle<F>(slot);
-  if (flows.following().update != 0) TellUpdate<F>(slot);
+  if (deps_.flows.following().update != 0) TellUpdate<F>(slot);
+}
+
+template <typename F>
+bool Sweep::Check(uint32_t slot, const rp_flow& flow) {
+  Flows& flows = deps_.flows;
+  const typename F::Table& table = flows.table<F>();
+  FlowFate fate = FlowFate::kStays;
+  if (!judge_->IsGranted(flow))
+    fate = FlowFate::kRemoved;
+  else if (table.NoteAt(slot).epoch != snapshot_->epoch() &&
+           judge_->MayDiffer(flow))
+    fate = judge_->Of<F>(slot, on_change_).fate;
+  if (!Ends(fate, on_change_)) return false;
+  flows.End(flows.Read<F>(slot), fate == FlowFate::kRemoved
+                                     ? FlowEndReason::kRemoved
+                                     : FlowEndReason::kPolicy);
+  return true;
+}
+
+const Snapshot* Sweep::SnapshotOf(uint32_t epoch) {
+  if (epoch == snapshot_->epoch()) return snapshot_;
+  if (deps_.past == nullptr) return nullptr;
+  const auto [known, is_new] = past_.try_emplace(epoch);
+  if (is_new && past_.size() <= kPastMax)
+    known->second = deps_.past(epoch, *snapshot_);
+  return known->second.get();
+}
+
+// The epoch that let it in says by which rule.
+template <typename F>
+void Sweep::RestoreRule(uint32_t slot) {
+  if (!deps_.flows.RuleAt<F>(slot).empty()) return;
+  const Snapshot* snapshot =
+      SnapshotOf(deps_.flows.table<F>().NoteAt(slot).epoch);
+  if (snapshot == nullptr) return;
+  deps_.flows.SetRule<F>(
+      slot, AskPolicy<F>(*snapshot, deps_.hooks, deps_.flows, slot).rule);
 }
 
 template <typename F>
@@ -145,40 +183,6 @@ void Sweep::EndIdle(uint32_t slot) {
   const LiveFlow<F> flow = deps_.flows.Read<F>(slot);
   if (!deps_.flows.IsExpired(flow, kExpirySlackTicks)) return;
   deps_.flows.End(flow, EndReason(flow.key[kForward].proto, flow.tcp()));
-}
-
-// The sender's vnet, if it has one; and that of a host behind NAT which it
-// reaches by an external endpoint.
-template <typename F>
-bool Sweep::IsRefused(uint32_t slot) const {
-  const typename F::Table& table = deps_.flows.table<F>();
-  const typename F::Key key = table.KeyAt(slot);
-  const typename F::Value value = table.At(slot);
-  const FlowTuple from = TupleOf<F>(key);
-  const FlowTuple to = RewrittenTuple<F>(key, value);
-  if (from.realm != RP_REALM_UNDERLAY && IsRefused(from, value.flow.on_ramp))
-    return true;
-  return !(from.destination == to.destination) &&
-         IsRefused(to, RP_TUNNEL_UNDERLAY);
-}
-
-bool Sweep::IsGranted(const rp_flow& flow) const {
-  if (flow.on_ramp != RP_TUNNEL_UNDERLAY &&
-      !grants_.contains({flow.on_ramp, flow.realm}))
-    return false;
-  const rp_next_hop& out = deps_.next_hops.At(flow.next_hop);
-  if (out.use != RP_USE_TUNNEL && out.use != RP_USE_INTERFACE) return true;
-  return grants_.contains({out.tunnel, out.realm});
-}
-
-bool Sweep::IsRefused(const FlowTuple& tuple, uint32_t on_ramp) const {
-  const Decision decision = deps_.hooks.OnFlowStart(
-      {.tuple = tuple,
-       .vnet = snapshot_->FindVnet(tuple.realm),
-       .on_ramp = snapshot_->FindTunnel(on_ramp),
-       .route = snapshot_->FindRoute(tuple.realm, tuple.destination.address)
-                    .value_or(Snapshot::RouteRef())});
-  return decision.action != Decision::Action::kAllow;
 }
 
 template <typename F>

@@ -5,9 +5,10 @@
 #define RAMPART_CONTROLLER_FLOW_SWEEP_H_
 
 #include <cstdint>
-#include <utility>
+#include <memory>
+#include <optional>
 
-#include "absl/container/flat_hash_set.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "controller/base/clock.h"
@@ -15,7 +16,9 @@
 #include "controller/flow/flow_entry.h"
 #include "controller/flow/flows.h"
 #include "controller/flow/hooks.h"
+#include "controller/flow/judge.h"
 #include "controller/flow/next_hops.h"
+#include "controller/flow/past.h"
 #include "controller/model/on_change.h"
 
 namespace rampart {
@@ -27,11 +30,14 @@ class Sweep {
     const Clock& clock;
     Flows& flows;
     NextHops& next_hops;
+    PastSnapshots past = nullptr;
   };
   explicit Sweep(const Dependencies& dependencies)
       : deps_(dependencies), started_(dependencies.clock.Tick()) {}
 
-  // Starts a fast pass that checks every flow against this snapshot.
+  // Starts a fast pass that checks the flows against this snapshot: of a
+  // tenant that nobody edited since the last one only whether its tunnels are
+  // still there. What an unfinished pass was to end is ended.
   void Use(const Snapshot* snapshot, OnChange on_change);
   // The next pass looks whether underlay flows leave by another gateway now.
   void OnUnderlayChange() { reroute_next_ = true; }
@@ -58,24 +64,28 @@ class Sweep {
   // has happened in it.
   template <typename F>
   void TellUpdate(uint32_t slot);
-  // Both its tunnels may still enter the flow's realm.
-  bool IsGranted(const rp_flow& flow) const;
-  // By the policy of any side that was asked when it began.
+  // Ends the flow, if the snapshot does; whether it did.
   template <typename F>
-  bool IsRefused(uint32_t slot) const;
-  bool IsRefused(const FlowTuple& tuple, uint32_t on_ramp) const;
+  bool Check(uint32_t slot, const rp_flow& flow);
+  // The rule of a flow that an earlier run let in.
+  template <typename F>
+  void RestoreRule(uint32_t slot);
+  const Snapshot* SnapshotOf(uint32_t epoch);
   template <typename F>
   void Reroute(uint32_t slot);
 
   Dependencies deps_;
   const Snapshot* snapshot_ = nullptr;
-  absl::flat_hash_set<std::pair<uint32_t, uint32_t>> grants_;
+  std::optional<Judge> judge_;
   uint32_t next4_ = 0;  // slot
   uint32_t next6_ = 0;
   bool running_ = false;
   bool check_ = false;  // this pass, against the snapshot; and fast
   bool check_next_ = false;
-  OnChange on_change_ = OnChange::kRecheck;
+  OnChange on_change_ = OnChange::kKeep;
+  bool restore_ = true;  // until all flows of an earlier run have been seen
+  // Epochs that let them in, as far as they are known; null: not.
+  absl::flat_hash_map<uint32_t, std::shared_ptr<const Snapshot>> past_;
   bool reroute_ = false;  // this pass
   bool reroute_next_ = false;
   uint32_t started_;     // tick of this pass

@@ -27,6 +27,12 @@ void AddRoute(CLI::App& app, Session& session);
 // overlaps, who-can and advise, to the noun route.
 void AddRouteReach(CLI::App& route, Session& session);
 void AddPolicy(CLI::App& app, Session& session);
+// To the noun policy: diff; rehearse.
+void AddPolicyDiff(CLI::App& policy, Session& session);
+void AddPolicyRehearse(CLI::App& policy, Session& session);
+void AddConfig(CLI::App& app, Session& session);
+// history, rollback and confirm: to the nouns config and policy.
+void AddHistoryVerbs(CLI::App& noun, Session& session);
 void AddFlow(CLI::App& app, Session& session);
 // history, get, export and reconcile, of the flow log.
 void AddFlowLog(CLI::App& flow, Session& session);

@@ -18,6 +18,9 @@ void AddPolicy(CLI::App& app, Session& session) {
                                 {"ACTION", "action"},
                                 {"MATCH", "match"}},
                     .name = {"tenant", "name"}}});
+  AddPolicyDiff(*policy, session);
+  AddPolicyRehearse(*policy, session);
+  AddHistoryVerbs(*policy, session);
 }
 
 }  // namespace rampart::xdpctl

@@ -87,6 +87,7 @@ void AddNouns(CLI::App& app, Session& session) {
   AddTunnel(app, session);
   AddRoute(app, session);
   AddPolicy(app, session);
+  AddConfig(app, session);
   AddFlow(app, session);
   AddNat(app, session);
   AddDrop(app, session);

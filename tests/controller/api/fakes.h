@@ -104,6 +104,13 @@ class FakeEngine : public Engine {
       absl::FunctionRef<void(const FlowView&)> visit) const override {
     for (const FlowView& flow : flows) visit(flow);
   }
+  bool Forecast(const Snapshot&, absl::Duration,
+                absl::FunctionRef<void(const FlowView&, const Judgement&)>
+                    visit) const override {
+    for (const auto& [flow, judgement] : forecast) visit(flow, judgement);
+    return true;
+  }
+  std::vector<std::pair<FlowView, Judgement>> forecast;
   void ForEachNatSession(
       absl::FunctionRef<void(const NatSession&)> visit) const override {
     for (const NatSession& session : sessions) visit(session);

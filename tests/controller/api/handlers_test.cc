@@ -449,5 +449,90 @@ TEST_F(HandlersTest, AnApplyOfSomethingElseIsRefused) {
   EXPECT_TRUE(backend_.applied.empty());
 }
 
+TEST_F(HandlersTest, AnApplyTakesWhatItIsToDoToFlowsAndWhy) {
+  Json body = Json::parse(ApplyBody(kNewResources, false));
+  body["on_change"] = "cut";
+  body["confirm"] = "5m";
+  body["comment"] = "why not";
+  ASSERT_EQ(Ask("POST", "/v1/apply", body.dump()).status, 200);
+  ASSERT_EQ(backend_.applied.size(), 1u);
+  EXPECT_EQ(backend_.applied[0].on_change, OnChange::kCut);
+  EXPECT_EQ(backend_.applied[0].confirm, absl::Minutes(5));
+  EXPECT_EQ(backend_.applied[0].comment, "why not");
+  EXPECT_EQ(backend_.applied[0].what, "apply -f new.yaml");
+  for (const auto& [key, value] :
+       std::multimap<std::string, Json>{{"on_change", "drop"},
+                                        {"on_change", 1},
+                                        {"confirm", "5"},
+                                        {"confirm", "0s"},
+                                        {"confirm", 5},
+                                        {"comment", std::string(1001, 'x')}}) {
+    Json wrong = body;
+    wrong[key] = value;
+    const ApiResponse response = Ask("POST", "/v1/apply", wrong.dump());
+    EXPECT_EQ(response.status, 400);
+    EXPECT_THAT(response.body, HasSubstr(key));
+  }
+  EXPECT_EQ(backend_.applied.size(), 1u);
+}
+
+TEST_F(HandlersTest, ADryRunTellsWhatBecomesOfFlows) {
+  for (const FlowFate fate :
+       {FlowFate::kRemoved, FlowFate::kRefused, FlowFate::kDiffers})
+    backend_.fake_engine.forecast.push_back(
+        {Engine::FlowView(),
+         {.fate = fate, .rule = "then", .why = "rule: then, before now"}});
+  const Json flows = Json::parse(
+      Ask("POST", "/v1/apply", ApplyBody(kNewResources, true)).body)["flows"];
+  EXPECT_EQ(flows["changed"], 3);
+  EXPECT_EQ(flows["ends"].dump(), R"({"keep":1,"recheck":2,"cut":3})");
+  EXPECT_EQ(flows["complete"], true);
+  const Json diff = Json::parse(
+      Ask("POST", "/v1/policies/diff", ApplyBody(kNewResources, true)).body);
+  EXPECT_EQ(diff["schema"], "xdpctl/v1/policy-diff");
+  EXPECT_EQ(diff["flows"]["changed"], 3);
+  ASSERT_EQ(diff["changes"].size(), 3u);
+  EXPECT_EQ(diff["changes"][1]["fate"], "refused");
+  EXPECT_EQ(diff["changes"][2]["rule_then"], "then");
+  EXPECT_TRUE(backend_.applied.empty());
+}
+
+TEST_F(HandlersTest, TheHistoryIsToldAndGoneBackIn) {
+  FakeStore& store = backend_.fake_store;
+  store.records = {{.epoch = 2, .time = absl::FromUnixSeconds(0), .who = "a"},
+                   {.epoch = 3,
+                    .time = absl::FromUnixSeconds(1),
+                    .who = "b",
+                    .tenants = {"acme"}}};
+  store.on_probation = {3, 2, absl::FromUnixSeconds(60)};
+  const Json history = Get("/v1/epochs");
+  ASSERT_EQ(history["epochs"].size(), 2u);
+  EXPECT_EQ(history["epochs"][0]["epoch"], 3);
+  EXPECT_EQ(history["epochs"][1]["time"], "1970-01-01T00:00:00Z");
+  EXPECT_EQ(history["probation"].dump(),
+            R"({"epoch":3,"back_to":2,"deadline":"1970-01-01T00:01:00Z"})");
+  store.old[2].epoch = 2;
+  ASSERT_EQ(Ask("POST", "/v1/epochs/2/rollback", R"({"dry_run":true})").status,
+            200);
+  EXPECT_TRUE(backend_.applied.empty());
+  const ApiResponse back = Ask("POST", "/v1/epochs/2/rollback");
+  ASSERT_EQ(back.status, 200) << back.body;
+  ASSERT_EQ(backend_.applied.size(), 1u);
+  EXPECT_EQ(backend_.applied[0].what, "rollback to epoch 2");
+  EXPECT_TRUE(backend_.applied[0].ends_probation);
+  EXPECT_TRUE(backend_.applied[0].resources.tenants.empty());
+  EXPECT_EQ(Ask("POST", "/v1/epochs/7/rollback").status, 404);
+  EXPECT_EQ(Ask("POST", "/v1/epochs/x/rollback").status, 400);
+  EXPECT_EQ(Ask("POST", "/v1/epochs/2/rollback", "5").status, 400);
+}
+
+TEST_F(HandlersTest, OnlyWhatIsOnProbationIsConfirmed) {
+  backend_.fake_store.on_probation = {3, 2, absl::FromUnixSeconds(60)};
+  EXPECT_EQ(Ask("POST", "/v1/epochs/2/confirm").status, 409);
+  EXPECT_EQ(Ask("POST", "/v1/epochs/3/confirm").status, 200);
+  EXPECT_FALSE(backend_.fake_store.probation());
+  EXPECT_EQ(Ask("POST", "/v1/epochs/3/confirm").status, 409);
+}
+
 }  // namespace
 }  // namespace rampart

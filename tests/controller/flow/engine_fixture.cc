@@ -239,7 +239,7 @@ void EngineTest::StartEngine(const EdgeConfig& config) {
   auto made = MakeEngine(
       {*plane, underlay, hooks, clock,
        [this](uint32_t n) { return static_cast<uint32_t>(random() % n); },
-       block_log});
+       block_log, past});
   ASSERT_TRUE(made.ok());
   engine = *std::move(made);
   Apply(LabResources(), 1);

@@ -148,6 +148,7 @@ class EngineTest : public ::testing::TestWithParam<Family> {
   std::unique_ptr<Engine> engine;
   uint32_t flow_capacity = 8192;
   BlockLog* block_log = nullptr;  // for the next engine
+  PastSnapshots past;             // likewise
   EdgeConfig edge;
 };
 

@@ -395,18 +395,76 @@ TEST_F(RunTest, ApplySendsTheTextAndShowsTheDifference) {
             "epoch 4 is in force: 1 added, 1 changed, 1 removed\n");
   EXPECT_EQ(Json::parse(last_.body), (Json{{"file", "<stdin>"},
                                            {"text", "tenants: []\n"},
-                                           {"dry_run", false}}));
+                                           {"dry_run", false},
+                                           {"on_change", "recheck"}}));
 }
 
 TEST_F(RunTest, ApplyReadsAFile) {
   On("/v1/apply", kDiff);
   const std::string path = absl::StrCat("/tmp/rp-xdpctl-", getpid(), ".yaml");
   std::ofstream(path) << "tenants: []\n";
-  EXPECT_EQ(RunWords({"apply", "-f", path, "--dry-run"}).code, 0);
-  EXPECT_EQ(
-      Json::parse(last_.body),
-      (Json{{"file", path}, {"text", "tenants: []\n"}, {"dry_run", true}}));
+  EXPECT_EQ(RunWords({"apply", "-f", path, "--dry-run", "--on-change", "cut",
+                      "--confirm", "5m", "--comment", "why not"})
+                .code,
+            0);
+  EXPECT_EQ(Json::parse(last_.body), (Json{{"file", path},
+                                           {"text", "tenants: []\n"},
+                                           {"dry_run", true},
+                                           {"on_change", "cut"},
+                                           {"confirm", "5m"},
+                                           {"comment", "why not"}}));
   unlink(path.c_str());
+  EXPECT_EQ(Run("apply -f - --on-change drop").code, 2);
+}
+
+TEST_F(RunTest, ApplySaysWhatBecomesOfFlowsAndUntilWhenToConfirm) {
+  Json document = Json::parse(kDiff);
+  document["flows"] = {{"live", 9},
+                       {"changed", 4},
+                       {"ends", {{"keep", 1}, {"recheck", 2}, {"cut", 4}}},
+                       {"complete", true}};
+  document["on_change"] = "recheck";
+  document["confirm_by"] = "2026-11-21T19:43:02Z";
+  On("/v1/apply", document.dump());
+  EXPECT_THAT(
+      Run("apply -f -").out,
+      HasSubstr("of 9 live flows 2 end (recheck), 4 would be decided "
+                "otherwise\ntaken back at 2026-11-21T19:43:02Z unless you "
+                "confirm it: xdpctl config confirm 4\n"));
+  document["dry_run"] = true;
+  document["confirm_by"] = nullptr;
+  On("/v1/apply", document.dump());
+  EXPECT_THAT(Run("apply -f - --dry-run").out,
+              HasSubstr("of 9 live flows keep would end 1, recheck 2, cut 4"));
+}
+
+constexpr char kEpochs[] =
+    R"({"schema":"xdpctl/v1/epochs","epoch":4,"probation":{"epoch":4,)"
+    R"("back_to":3,"deadline":"2026-11-21T19:43:02Z"},"epochs":[{"epoch":4,)"
+    R"("time":"2026-11-21T19:38:02Z","who":"alice (uid 7)","what":"apply",)"
+    R"("comment":"","on_change":"cut","tenants":["acme","globex"]}]})";
+
+TEST_F(RunTest, TheHistoryOfConfigurationAndPolicyIsOne) {
+  On("/v1/epochs", kEpochs);
+  for (const char* noun : {"config", "policy"}) {
+    const Result result = Run(absl::StrCat(noun, " history"));
+    EXPECT_EQ(result.code, 0) << result.err;
+    EXPECT_EQ(
+        result.out,
+        "EPOCH  TIME                  WHO            WHAT   COMMENT  TENANTS\n"
+        "4      2026-11-21T19:38:02Z  alice (uid 7)  apply  -        "
+        "acme,globex\n");
+    EXPECT_THAT(result.err, HasSubstr("epoch 4 is taken back at 2026-"));
+  }
+}
+
+TEST_F(RunTest, RollbackAndConfirmNameTheEpoch) {
+  On("/v1/epochs", kEpochs);
+  On("/v1/epochs/3/rollback", kDiff);
+  On("/v1/epochs/4/confirm", R"({"epoch":4})");
+  EXPECT_THAT(Run("config rollback 3").out, HasSubstr("epoch 4 is in force"));
+  EXPECT_EQ(Run("config confirm").out, "epoch 4 stays in force\n");
+  EXPECT_EQ(Run("policy confirm 4").out, "epoch 4 stays in force\n");
 }
 
 TEST_F(RunTest, MistakesInAFileAreLinesThatEditorsUnderstand) {
