@@ -20,7 +20,7 @@
 #include "controller/metrics/ledger.h"
 #include "controller/model/on_change.h"
 #include "controller/nat/block_log.h"
-#include "controller/store/store.h"
+#include "controller/store/fleet.h"
 
 namespace rampart {
 
@@ -67,6 +67,10 @@ class Backend {
 
   // For the history and for confirming: changes go through Apply().
   virtual StateStore& store() const = 0;
+  // Null: no other edge shares the store.
+  virtual FleetStore* fleet() const { return nullptr; }
+  // Why the newest epoch of the fleet is not in force here.
+  virtual absl::Status behind() const { return absl::OkStatus(); }
   // As StateStore::Preview().
   virtual absl::StatusOr<StoredResources> Preview(Resources resources) = 0;
   // Stores the resources and puts them in force. On an error the old ones are

@@ -37,6 +37,15 @@ struct ApiRoute {
 absl::Span<const ApiRoute> ApiRoutes();
 
 absl::StatusOr<Json> GetStatus(const Backend& backend);
+// For it: of a store that edges share, null without one; and what is amiss.
+Json FleetStatus(const Backend& backend);
+void AddFleetDegradations(const Backend& backend, Json& list);
+// The edges that are there. Errors: FailedPrecondition if the store is this
+// one's alone; Unavailable.
+absl::StatusOr<Json> GetEdges(const Backend& backend);
+// epoch: of the history (that in force). As resources.yaml, so that it can be
+// applied elsewhere.
+absl::StatusOr<Json> GetResources(const Backend& backend, const Query& query);
 absl::StatusOr<Json> GetDevices(const Backend& backend);
 // Of devices, tenants, maps: what `top` makes rates of.
 absl::StatusOr<Json> GetCounters(const Backend& backend);

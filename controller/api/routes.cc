@@ -33,6 +33,8 @@ absl::StatusOr<Json> Call(Backend& backend, const ApiCall& call) {
 // Of two that fit a path, the first one answers.
 constexpr ApiRoute kRoutes[] = {
     {"GET", "/v1/status", &Call<GetStatus>},
+    {"GET", "/v1/edges", &Call<GetEdges>},
+    {"GET", "/v1/resources", &Call<GetResources>},
     {"GET", "/v1/devices", &Call<GetDevices>},
     {"GET", "/v1/counters", &Call<GetCounters>},
     {"GET", "/v1/tenants", &Call<GetTenants>},

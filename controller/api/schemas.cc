@@ -168,6 +168,16 @@ ledger[] object What became of the packets of each device
   punted integer
   dropped integer
 )"},
+    {"edges", "Edges that share a store", R"(
+epoch integer In force on the edge that answers
+edges[] object
+  edge string
+  api string Where it is reached; empty: only on itself
+  version string
+  epoch integer In force there
+  started string
+  this boolean Whether it is the edge that answers
+)"},
     {"epochs", "The history of the configuration, newest first", R"(
 epoch integer Version of the configuration in force
 probation object|null The change that is taken back unless it is confirmed
@@ -476,6 +486,11 @@ checks[] object
   detail string
   command string That mends it; "" if nothing is to be mended
 )"},
+    {"resources", "All that an epoch holds, as resources.yaml has it", R"(
+edge string The one that answers
+epoch integer
+tenants[] object As in resources.yaml
+)"},
     {"route", "Which way an address goes", R"(
 edge string
 address string
@@ -623,6 +638,13 @@ losses[]? object In kernel and devices, beside the outcomes
   packets integer Since the program was attached
   help string
 losses_unavailable? string Why losses behind verdicts are not counted
+fleet? object The store that edges share
+  store string
+  reached boolean
+  why string If it is not
+  as_of string|null When this edge last knew the fleet's epoch; null: not since it was started
+  stale_s integer|null
+  copy string The file that stands in for it
 degraded[] string What is missing
 devices[] object As in devices
 )"},

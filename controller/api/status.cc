@@ -22,6 +22,7 @@ Json Degradations(const Json& devices, const Backend& backend) {
                                   " is not there"));
   if (const BlockLog* log = backend.block_log(); log && !log->status().ok())
     list.push_back(std::string(log->status().message()));
+  AddFleetDegradations(backend, list);
   return list;
 }
 
@@ -88,6 +89,7 @@ absl::StatusOr<Json> GetStatus(const Backend& backend) {
   if (const Ledger* ledger = backend.ledger())
     RETURN_IF_ERROR(AddBooks(*ledger, statistics.punts, document));
   document["drops"] = {{"packets", drops}};
+  if (backend.fleet() != nullptr) document["fleet"] = FleetStatus(backend);
   document["degraded"] = Degradations(devices, backend);
   document["devices"] = std::move(devices);
   return document;

@@ -12,6 +12,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "controller/base/text.h"
+#include "controller/config/etcd_config.h"
 #include "controller/config/flow_log_config.h"
 #include "controller/config/nat_config.h"
 #include "controller/config/yaml.h"
@@ -48,13 +49,30 @@ absl::StatusOr<std::string> ParseSocketPath(std::string_view text) {
 absl::StatusOr<std::string> ParseState(std::string_view text) {
   constexpr std::string_view kRight =
       "sqlite:// and an absolute path, such as "
-      "sqlite:///var/lib/rampart/state.db";
-  if (text.starts_with("etcd://"))
-    return Wrong(text, "is not supported", kRight);
+      "sqlite:///var/lib/rampart/state.db, or etcd://HOST:PORT/PREFIX";
+  if (text.starts_with("etcd://")) {
+    EtcdConfig config;
+    if (absl::Status status = ParseEtcdUrl(text, config); !status.ok())
+      return status;
+    return std::string(text);
+  }
   if (!text.starts_with(kSqlite) || text.size() < kSqlite.size() + 2 ||
       text[kSqlite.size()] != '/')
     return Wrong(text, "is not a state store", kRight);
   return std::string(text);
+}
+
+void ReadStore(Fields& fields, EdgeConfig& config) {
+  fields.Read("state", ParseState, config.state);
+  const bool etcd = config.state.starts_with("etcd://");
+  if (etcd) ParseEtcdUrl(config.state, config.etcd).IgnoreError();
+  if (!etcd && fields.Has("etcd")) {
+    fields.Mistake("etcd",
+                   "is for a store in etcd; write state: "
+                   "etcd://HOST:PORT/PREFIX, or remove this key");
+    return;
+  }
+  fields.ReadMap("etcd", [&](Fields& keys) { ReadEtcd(keys, config); });
 }
 
 absl::StatusOr<std::string> ParseListen(std::string_view text) {
@@ -107,7 +125,7 @@ void ReadSections(Fields& fields, EdgeConfig& config) {
   fields.ReadMap("api", [&](Fields& api) {
     api.Read("socket", ParseSocketPath, config.api_socket);
   });
-  fields.Read("state", ParseState, config.state);
+  ReadStore(fields, config);
   fields.ReadMap("metrics", [&](Fields& metrics) {
     metrics.Required("listen", ParseListen, config.metrics_listen);
   });
@@ -163,6 +181,11 @@ void CheckOverlap(const EdgeConfig& config, Mistakes& mistakes) {
 }
 
 }  // namespace
+
+std::string StatePath(const EdgeConfig& config) {
+  return config.etcd.endpoints.empty() ? config.state.substr(kSqlite.size())
+                                       : config.etcd.copy;
+}
 
 absl::StatusOr<EdgeConfig> ParseEdgeConfig(std::string_view file,
                                            std::string_view text) {

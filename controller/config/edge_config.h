@@ -103,6 +103,20 @@ struct FlowLogConfig {
   uint32_t queue = 262144;                    // records that wait for a sink
 };
 
+// The store that a fleet shares.
+struct EtcdConfig {
+  std::vector<std::string> endpoints;  // "192.0.2.1:2379"; none: no etcd
+  std::string prefix;                  // of all keys, "/rampart"
+  std::string copy = "/var/lib/rampart/fleet.db";
+  std::string user;  // "": no authentication
+  // Files.
+  std::string password_file;
+  std::string ca;  // "": no TLS
+  std::string cert;
+  std::string key;
+  std::string advertise;  // "192.0.2.10:9443", where others find this edge
+};
+
 struct EdgeConfig {
   std::string file;  // for messages
   std::string edge;
@@ -114,12 +128,17 @@ struct EdgeConfig {
   uint32_t flow_capacity = 1048576;  // directed entries per family
   std::string api_socket = "/run/rampart/api.sock";
   std::string state = "sqlite:///var/lib/rampart/state.db";
+  EtcdConfig etcd;
   std::string metrics_listen;  // "": no metrics
   FlowLogConfig flow_log;
   // "file:line: what is unwise; why", for the log. Nothing keeps the edge from
   // running.
   std::vector<std::string> warnings;
 };
+
+// The file with the state of this edge: the store, or its local copy. What
+// belongs to the edge alone lies beside it.
+std::string StatePath(const EdgeConfig& config);
 
 // Parses the text of rampartd.yaml. Every mistake is one line of the error
 // message, "file:line: what is wrong; what would be right"; all mistakes are

@@ -14,6 +14,7 @@
 #include "controller/config/check.h"
 #include "controller/config/secrets.h"
 #include "controller/daemon/flow_log_parts.h"
+#include "controller/daemon/open_store.h"
 #include "controller/daemon/random.h"
 #include "controller/flow_log/history_query.h"
 #include "controller/flow_log/log_hooks.h"
@@ -22,7 +23,7 @@
 namespace rampart {
 namespace {
 
-constexpr absl::Duration kRevertRetry = absl::Seconds(5);
+constexpr absl::Duration kRetry = absl::Seconds(5);
 
 // Policy needs no keys of peers.
 PastSnapshots PastOf(StateStore& store, const EdgeConfig& config) {
@@ -43,9 +44,11 @@ absl::StatusOr<Edge::Parts> Edge::OpenParts(const EdgeConfig& config,
   Parts parts;
   parts.clock = &Clock::Real();
   parts.bpffs = bpffs;
-  ASSIGN_OR_RETURN(parts.store, OpenStateStore(config.state));
+  ASSIGN_OR_RETURN(OpenedStore opened, OpenStore(config));
+  parts.store = std::move(opened.store);
+  parts.fleet = opened.fleet;
   ASSIGN_OR_RETURN(parts.block_log,
-                   BlockLog::Open({.path = BlockLogPath(config.state)}));
+                   BlockLog::Open({.path = BlockLogPath(StatePath(config))}));
   // The data plane gives up devices that are gone, with what they counted.
   if (const auto left = OpenPinnedMaps(bpffs, config.edge); left.ok())
     parts.counters =
@@ -98,7 +101,10 @@ absl::StatusOr<StoredResources> Edge::LoadStored() {
     EpochNote note = NoteOf(change);
     note.from = stored.epoch;
     spdlog::warn("{}", change.what);
-    return parts_.store->Replace(std::move(change.resources), note);
+    auto reverted = parts_.store->Replace(std::move(change.resources), note);
+    // Another edge may have done it just now; else OnTick() tries again.
+    if (reverted.ok() || parts_.fleet == nullptr) return reverted;
+    ASSIGN_OR_RETURN(stored, parts_.store->Load());
   }
   Complete(stored.resources);
   return stored;
@@ -144,8 +150,7 @@ absl::Status Edge::Start() {
 }
 
 std::string Edge::flow_history() const {
-  constexpr std::string_view kScheme = "sqlite://";
-  return FlowHistoryPath(config_.state.substr(kScheme.size()));
+  return FlowHistoryPath(StatePath(config_));
 }
 
 // What a log counts is of one data plane.
@@ -185,6 +190,7 @@ absl::Status Edge::PutInForce(StoredResources stored, bool strict) {
   if (parts_.flow_log != nullptr) parts_.flow_log->Use(*snapshot);
   RETURN_IF_ERROR(parts_.engine->Apply(snapshot, stored.on_change));
   snapshot_ = std::move(snapshot);
+  if (parts_.fleet != nullptr) parts_.fleet->InForce(snapshot_->epoch());
   FaultPoint("apply");
   const std::vector<DeviceCounters> before = Counters();
   const absl::Status detached = devices_.DetachOthers(wanted);
@@ -268,12 +274,50 @@ absl::StatusOr<Change> Edge::Reversal(const Probation& probation) const {
                            ": nobody confirmed epoch ", probation.epoch)};
 }
 
+absl::Status Edge::FollowFleet() {
+  TellHealth();
+  std::optional<StoredResources> stored = parts_.fleet->Take();
+  return stored ? Catch(*std::move(stored)) : absl::OkStatus();
+}
+
+// What does not fit this edge now may fit later.
+absl::Status Edge::Catch(StoredResources stored) {
+  const uint32_t epoch = stored.epoch;
+  Complete(stored.resources);
+  const absl::Status status = PutInForce(std::move(stored), /*strict=*/false);
+  behind_ = absl::OkStatus();
+  if (status.ok()) {
+    spdlog::info("epoch {} of the fleet is in force", epoch);
+    return status;
+  }
+  catch_next_ = parts_.clock->Now() + kRetry;
+  behind_ = absl::Status(status.code(), absl::StrCat("epoch ", epoch,
+                                                     " of the fleet: cannot be "
+                                                     "put in force here: ",
+                                                     status.message()));
+  return behind_;
+}
+
+void Edge::TellHealth() {
+  const absl::Status reached = parts_.fleet->health().reached;
+  if (reached.ok() && !told_.ok())
+    spdlog::info("state store {}: reached again", config_.state);
+  if (!reached.ok() && told_.ok())
+    spdlog::warn("state store {}: {}; going on with epoch {}", config_.state,
+                 std::string(reached.message()), snapshot_->epoch());
+  told_ = reached;
+}
+
 absl::Status Edge::OnTick() {
   const std::optional<Probation>& probation = parts_.store->probation();
   const absl::Time now = parts_.clock->Now();
+  if (!behind_.ok() && now >= catch_next_) {
+    ASSIGN_OR_RETURN(StoredResources stored, parts_.store->Load());
+    RETURN_IF_ERROR(Catch(std::move(stored)));
+  }
   if (!probation || now < probation->deadline || now < revert_next_)
     return absl::OkStatus();
-  revert_next_ = now + kRevertRetry;
+  revert_next_ = now + kRetry;
   ASSIGN_OR_RETURN(Change change, Reversal(*probation));
   spdlog::warn("{}", change.what);
   return GoBack(std::move(change.resources), NoteOf(change));
@@ -286,10 +330,8 @@ absl::Status Edge::Reload() {
   return absl::OkStatus();
 }
 
-std::string BlockLogPath(std::string_view store_url) {
-  constexpr std::string_view kScheme = "sqlite://";
+std::string BlockLogPath(std::string path) {
   constexpr std::string_view kSuffix = ".db";
-  std::string path(store_url.substr(kScheme.size()));
   if (path.ends_with(kSuffix)) path.resize(path.size() - kSuffix.size());
   return path + ".nat.db";
 }

@@ -25,6 +25,7 @@ class Edge final : public Backend {
     const Clock* clock = nullptr;
     std::string bpffs = "/sys/fs/bpf";  // where the pins are
     std::unique_ptr<StateStore> store;
+    FleetStore* fleet = nullptr;  // the same, if other edges share it
     std::unique_ptr<BlockLog> block_log;
     std::unique_ptr<DataPlane> data_plane;
     std::unique_ptr<Ledger> ledger;
@@ -73,11 +74,15 @@ class Edge final : public Backend {
   absl::Time started() const override { return started_; }
   bool adopted() const override { return parts_.data_plane->adopted(); }
   StateStore& store() const override { return *parts_.store; }
+  FleetStore* fleet() const override { return parts_.fleet; }
+  absl::Status behind() const override { return behind_; }
   absl::StatusOr<StoredResources> Preview(Resources resources) override {
     return parts_.store->Preview(std::move(resources));
   }
 
   // For the loop.
+  // Puts in force what other edges have stored; for when fleet()->fd() says so.
+  absl::Status FollowFleet();
   absl::Status EndLeftWatches() {
     return rampart::EndLeftWatches(parts_.bpffs, config_.edge);
   }
@@ -94,6 +99,8 @@ class Edge final : public Backend {
   // Why this change cannot be made now.
   absl::Status MayApply(const Change& change) const;
   EpochNote NoteOf(const Change& change) const;
+  absl::Status Catch(StoredResources stored);
+  void TellHealth();
   // The configuration before the one on probation.
   absl::StatusOr<Change> Reversal(const Probation& probation) const;
   // Stores them, and puts of them in force what can be.
@@ -111,12 +118,16 @@ class Edge final : public Backend {
   Parts parts_;
   Devices devices_;
   const absl::Time started_;
-  absl::Time revert_next_ = absl::InfinitePast();  // after an error: not sooner
+  // After an error, not sooner.
+  absl::Time revert_next_ = absl::InfinitePast();
+  absl::Time catch_next_ = absl::InfinitePast();
+  absl::Status behind_;
+  absl::Status told_;  // of the fleet's store
   std::shared_ptr<const Snapshot> snapshot_;
 };
 
-// The file of the NAT log, beside the store: state.db has state.nat.db.
-std::string BlockLogPath(std::string_view store_url);
+// The file of the NAT log, beside that of the state: state.db has state.nat.db.
+std::string BlockLogPath(std::string state_path);
 
 // Name of the TAP that packets are re-injected through: at most 15 bytes, and
 // another one for every edge in a network namespace.

@@ -16,8 +16,7 @@ namespace rampart {
 namespace {
 
 std::string HistoryPath(const EdgeConfig& config) {
-  constexpr std::string_view kScheme = "sqlite://";
-  return FlowHistoryPath(config.state.substr(kScheme.size()));
+  return FlowHistoryPath(StatePath(config));
 }
 
 absl::Status MakeFolderOf(const std::string& file) {

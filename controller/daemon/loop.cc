@@ -67,6 +67,7 @@ class Loop {
         punts_(io_, edge.data_plane().punt_fd()),
         netlink_(io_, edge.underlay().fd()),
         log_(io_, edge.block_log()->fd()),
+        fleet_(io_),
         tick_(io_),
         signals_(io_, SIGTERM, SIGINT, SIGHUP),
         errors_(edge.clock()) {}
@@ -75,6 +76,7 @@ class Loop {
     punts_.release();
     netlink_.release();
     log_.release();
+    if (fleet_.is_open()) fleet_.release();
   }
 
   absl::Status Run(const std::string& socket, const std::string& metrics);
@@ -84,6 +86,7 @@ class Loop {
   void HandlePunts();
   void WaitForNetlink();
   void WaitForLog();
+  void WaitForFleet();
   void WaitForTick();
   void PruneLog();
   void TellRefusals();
@@ -96,6 +99,7 @@ class Loop {
   asio::posix::stream_descriptor punts_;
   asio::posix::stream_descriptor netlink_;
   asio::posix::stream_descriptor log_;
+  asio::posix::stream_descriptor fleet_;  // closed: no other edge
   asio::steady_timer tick_;
   absl::Time pruned_ = absl::InfinitePast();
   NatAlarm nat_alarm_;
@@ -120,6 +124,10 @@ absl::Status Loop::Run(const std::string& socket, const std::string& metrics) {
   WaitForPunts();
   WaitForNetlink();
   WaitForLog();
+  if (edge_.fleet() != nullptr) {
+    fleet_.assign(edge_.fleet()->fd());
+    WaitForFleet();
+  }
   WaitForTick();
   WaitForSignal();
   spdlog::info("serving on {}", socket);
@@ -156,6 +164,14 @@ void Loop::WaitForLog() {
     edge_.engine().OnLogged();
     errors_.Tell(edge_.block_log()->status());
     WaitForLog();
+  });
+}
+
+void Loop::WaitForFleet() {
+  fleet_.async_wait(fleet_.wait_read, [this](error_code error) {
+    if (error) return;
+    errors_.Tell(edge_.FollowFleet());
+    WaitForFleet();
   });
 }
 

@@ -223,9 +223,14 @@ class EdgeLab(netlab.Lab):
             host.ip(f"addr add {site.underlay(4, core)}/24 dev {device}",
                     f"addr add {site.underlay(6, core)}/64 dev {device} nodad")
         via = {v: site.underlay(v, core=True) for v in (4, 6)}
-        site.host.ip(f"route add {EDGE[4]}/32 via {via[4]}",
-                     f"route add {EDGE[6]}/128 via {via[6]}")
+        edge = self.edge_of(site)
+        site.host.ip(f"route add {edge[4]}/32 via {via[4]}",
+                     f"route add {edge[6]}/128 via {via[6]}")
         self.start_tunnel(site)
+
+    def edge_of(self, _site):
+        """Addresses of the edge that a site's tunnel goes to."""
+        return EDGE
 
     def start_tunnel(self, site):
         """Starts gue_tun and makes its device the way to everywhere. The
@@ -233,7 +238,7 @@ class EdgeLab(netlab.Lab):
         edge does about that is under test."""
         argv = [f"{build_dir()}/lab/gue_tun",
                 "--local", site.underlay(site.outer),
-                "--remote", EDGE[site.outer]]
+                "--remote", self.edge_of(site)[site.outer]]
         if site.profile == "keyed-gre":
             argv += ["--profile", "gre", "--gre-key", VNIS[site.tenant]]
         else:

@@ -20,6 +20,7 @@ void AddStatus(CLI::App& app, Session& session);
 void AddDev(CLI::App& app, Session& session);
 // To the noun dev.
 void AddPreflight(CLI::App& dev, Session& session);
+void AddEdge(CLI::App& app, Session& session);
 void AddTenant(CLI::App& app, Session& session);
 void AddVnet(CLI::App& app, Session& session);
 void AddTunnel(CLI::App& app, Session& session);

@@ -33,9 +33,7 @@ Offline::Offline(const Options& options)
   EdgeConfig config;
   if (options.state.empty() || edge_.empty())
     config = ReadConfig(options.config);
-  state_path_ = options.state.empty()
-                    ? std::string(absl::StripPrefix(config.state, "sqlite://"))
-                    : options.state;
+  state_path_ = options.state.empty() ? StatePath(config) : options.state;
   state_ = ReadStateFile(state_path_);
   maps_status_ = OpenPins(config.edge);
 }

@@ -82,6 +82,7 @@ void AddNouns(CLI::App& app, Session& session) {
   AddStatus(app, session);
   AddApply(app, session);
   AddDev(app, session);
+  AddEdge(app, session);
   AddTenant(app, session);
   AddVnet(app, session);
   AddTunnel(app, session);

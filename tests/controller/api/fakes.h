@@ -178,6 +178,8 @@ class FakeBackend : public Backend {
   bool adopted() const override { return true; }
   StateStore& store() const override { return fake_store; }
   mutable FakeStore fake_store;
+  FleetStore* fleet() const override { return fake_fleet; }
+  FleetStore* fake_fleet = nullptr;
   absl::StatusOr<StoredResources> Preview(Resources resources) override {
     return StoredResources{.epoch = 4, .resources = std::move(resources)};
   }

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "controller/api/resource_rows.h"
 #include "tests/controller/api/fakes.h"
+#include "tests/controller/store/fake_fleet.h"
 #include "tests/controller/api/json_schema.h"
 
 namespace rampart {
@@ -112,6 +113,7 @@ TEST_F(HandlersTest, EveryAnswerNamesItsSchema) {
   for (const auto& [path, kind] :
        std::map<std::string, std::string>{{"/v1/status", "status"},
                                           {"/v1/devices", "devices"},
+                                          {"/v1/resources", "resources"},
                                           {"/v1/tenants", "tenants"},
                                           {"/v1/vnets", "vnets"},
                                           {"/v1/tunnels", "tunnels"},
@@ -140,6 +142,51 @@ TEST_F(HandlersTest, UnknownPathsAndMethodsAreRefused) {
   EXPECT_EQ(posted.allow, "GET");
   EXPECT_EQ(Ask("GET", "/v1/apply").allow, "POST");
   EXPECT_EQ(Ask("DELETE", "/v1/maps/rp_grants").status, 405);
+}
+
+TEST_F(HandlersTest, EdgesAreThoseOfTheFleet) {
+  EXPECT_THAT(Error("/v1/edges", 409), HasSubstr("shares its store with no"));
+  FakeFleet fleet;
+  fleet.there = {{.name = "edge-b",
+                  .api = "192.0.2.2:9443",
+                  .version = "1",
+                  .epoch = 7,
+                  .started = absl::FromUnixSeconds(0)}};
+  backend_.fake_fleet = &fleet;
+  EXPECT_EQ(Get("/v1/edges")["edges"].dump(),
+            R"([{"edge":"edge-b","api":"192.0.2.2:9443","version":"1",)"
+            R"("epoch":7,"started":"1970-01-01T00:00:00Z","this":false}])");
+}
+
+TEST_F(HandlersTest, StatusSaysHowStaleTheFleetsStateIs) {
+  FakeFleet fleet;
+  backend_.fake_fleet = &fleet;
+  EXPECT_EQ(Get("/v1/status")["fleet"]["stale_s"], 0);
+  fleet.now.reached = absl::UnavailableError("etcd h:1: gone");
+  const Json status = Get("/v1/status");
+  EXPECT_EQ(status["fleet"]["reached"], false);
+  EXPECT_EQ(status["fleet"]["why"], "etcd h:1: gone");
+  EXPECT_EQ(status["fleet"]["stale_s"], 10);
+  EXPECT_EQ(status["degraded"][status["degraded"].size() - 1],
+            "the fleet's store is not reached for 10 s: epoch 3 may be old, "
+            "changes are refused: etcd h:1: gone");
+}
+
+TEST_F(HandlersTest, ResourcesCanBeAppliedElsewhere) {
+  const Json document = Get("/v1/resources");
+  EXPECT_EQ(document["epoch"], 3);
+  ASSERT_FALSE(document["tenants"].empty());
+  for (const Json& tenant : document["tenants"]) {
+    EXPECT_FALSE(tenant.contains("id"));
+    for (const Json& tunnel : tenant.value("tunnels", Json::array())) {
+      EXPECT_FALSE(tunnel.contains("id"));
+      EXPECT_FALSE(tunnel.contains("line"));
+    }
+  }
+  backend_.fake_store.old[2] = {.epoch = 2};
+  EXPECT_EQ(Get("/v1/resources?epoch=2")["tenants"], Json::array());
+  Error("/v1/resources?epoch=x", 400);
+  Error("/v1/resources?epoch=9", 404);
 }
 
 TEST_F(HandlersTest, StatusShowsTheEdge) {

@@ -138,12 +138,12 @@ INSTANTIATE_TEST_SUITE_P(
              "3: unknown key \"flow\" in the file; did you mean \"flows\"?"},
         Case{"zzz: 1",
              "3: unknown key \"zzz\" in the file; known are edge, devices, "
-             "gue, nat, flows, api, state, metrics, flow_log"},
+             "gue, nat, flows, api, state, etcd, metrics, flow_log"},
         Case{"gue: {addresses: [192.0.2.1], prot: 1}",
              "3: unknown key \"prot\" in gue; did you mean \"port\"?"},
         Case{"\"a\\nb\": 1",
              "3: unknown key \"a\\nb\" in the file; known are edge, devices, "
-             "gue, nat, flows, api, state, metrics, flow_log"},
+             "gue, nat, flows, api, state, etcd, metrics, flow_log"},
         Case{"edge: b",
              "3: duplicate key \"edge\" in the file (first on line 1); keep "
              "one"},
@@ -196,14 +196,10 @@ INSTANTIATE_TEST_SUITE_P(
              "3: socket: \"api.sock\" is not the path of a Unix socket; write "
              "an absolute one of at most 107 bytes, such as "
              "/run/rampart/api.sock"},
-        Case{"state: etcd://host:2379",
-             "3: state: \"etcd://host:2379\" is not supported; write sqlite:// "
-             "and an absolute path, such as "
-             "sqlite:///var/lib/rampart/state.db"},
         Case{"state: sqlite://state.db",
              "3: state: \"sqlite://state.db\" is not a state store; write "
              "sqlite:// and an absolute path, such as "
-             "sqlite:///var/lib/rampart/state.db"},
+             "sqlite:///var/lib/rampart/state.db, or etcd://HOST:PORT/PREFIX"},
         Case{"metrics: {listen: 9464}",
              "3: listen: \"9464\" is not an address and port; write "
              "127.0.0.1:9464 or [::1]:9464"},

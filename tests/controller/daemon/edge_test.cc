@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "controller/daemon/random.h"
 #include "tests/controller/api/fakes.h"
+#include "tests/controller/store/fake_fleet.h"
 #include "tests/controller/store/fake_store.h"
 
 namespace rampart {
@@ -353,10 +354,76 @@ TEST_F(EdgeTest, InterfaceTunnelsOfOtherEdgesNeedNoDevice) {
   EXPECT_EQ(WantedDevices(Config(), resources).size(), 1u);
 }
 
+// The same edge, with a store that others write to.
+class FleetEdgeTest : public EdgeTest {
+ protected:
+  std::unique_ptr<StateStore> MakeStore() {
+    auto fleet = std::make_unique<FakeFleet>();
+    fleet_ = fleet.get();
+    return fleet;
+  }
+  FleetEdgeTest() {
+    auto data_plane = std::make_unique<FakeDataPlane>(events_);
+    auto underlay = std::make_unique<FakeUnderlay>();
+    auto engine = std::make_unique<RecordingEngine>(events_);
+    underlay->links = underlay_->links;
+    data_plane_ = data_plane.get();
+    engine_ = engine.get();
+    Edge::Parts parts;
+    parts.clock = &clock_;
+    parts.store = MakeStore();
+    parts.fleet = fleet_;
+    parts.data_plane = std::move(data_plane);
+    parts.maps = std::make_unique<FakeMaps>();
+    parts.underlay = std::move(underlay);
+    parts.engine = std::move(engine);
+    edge_.emplace(Config(), std::move(parts));
+    fleet_->base.stored = {.epoch = 3, .resources = LanOn("eth1")};
+  }
+
+  FakeFleet* fleet_;
+};
+
+TEST_F(FleetEdgeTest, WhatAnotherEdgeStoredIsPutInForceAsItAsked) {
+  ASSERT_TRUE(edge_->Start().ok());
+  EXPECT_EQ(fleet_->in_force, 3u);
+  ASSERT_TRUE(edge_->FollowFleet().ok());  // nothing new
+  EXPECT_EQ(edge_->snapshot()->epoch(), 3u);
+  fleet_->news = {.epoch = 6,
+                  .resources = LanOn("eth2"),
+                  .on_change = OnChange::kCut};
+  ASSERT_TRUE(edge_->FollowFleet().ok());
+  EXPECT_EQ(edge_->snapshot()->epoch(), 6u);
+  EXPECT_EQ(engine_->on_change, OnChange::kCut);
+  EXPECT_EQ(fleet_->in_force, 6u);
+  EXPECT_THAT(Attached(), ElementsAre("eth0", "eth2"));
+  const auto epoch = edge_->Apply({.resources = LanOn("eth1")});
+  ASSERT_TRUE(epoch.ok()) << epoch.status();
+  EXPECT_EQ(*epoch, 7u);
+}
+
+TEST_F(FleetEdgeTest, AnEpochThatDoesNotFitIsToldAndTriedAgain) {
+  ASSERT_TRUE(edge_->Start().ok());
+  engine_->apply_error = absl::ResourceExhaustedError("map rp_peers4: full");
+  fleet_->news = {.epoch = 4, .resources = LanOn("eth1")};
+  EXPECT_FALSE(edge_->FollowFleet().ok());
+  EXPECT_EQ(edge_->snapshot()->epoch(), 3u);
+  EXPECT_EQ(std::string(edge_->behind().message()),
+            "epoch 4 of the fleet: cannot be put in force here: map rp_peers4: "
+            "full");
+  EXPECT_EQ(fleet_->in_force, 3u);
+  ASSERT_TRUE(edge_->OnTick().ok());
+  EXPECT_EQ(edge_->snapshot()->epoch(), 3u);  // not at once
+  clock_.Advance(absl::Seconds(6));
+  ASSERT_TRUE(edge_->OnTick().ok());
+  EXPECT_EQ(edge_->snapshot()->epoch(), 4u);
+  EXPECT_TRUE(edge_->behind().ok());
+}
+
 TEST(BlockLogPathTest, ItIsBesideTheStore) {
-  EXPECT_EQ(BlockLogPath("sqlite:///var/lib/rampart/state.db"),
+  EXPECT_EQ(BlockLogPath("/var/lib/rampart/state.db"),
             "/var/lib/rampart/state.nat.db");
-  EXPECT_EQ(BlockLogPath("sqlite:///x/state"), "/x/state.nat.db");
+  EXPECT_EQ(BlockLogPath("/x/state"), "/x/state.nat.db");
 }
 
 TEST(PuntDeviceNameTest, FitsIntoAnInterfaceNameAndTellsEdgesApart) {
