@@ -209,7 +209,7 @@ class Echoes:
         kind = (socket.IPPROTO_ICMP if version == 4
                 else socket.IPPROTO_ICMPV6)
         self._sock = host.socket(FAMILY[version], socket.SOCK_RAW, kind)
-        self._sock.settimeout(2)
+        self._sock.settimeout(20)
 
     def __enter__(self):
         return self
