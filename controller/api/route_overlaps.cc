@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which routes of a tenant are about the same addresses.
 #include <algorithm>
+#include <tuple>
 #include <vector>
 
 #include "absl/strings/numbers.h"
@@ -27,9 +28,9 @@ class Overlaps {
     std::vector<const Route*> routes;
     routes.reserve(tenant.routes.size());
     for (const Route& route : tenant.routes) routes.push_back(&route);
-    std::stable_sort(
-        routes.begin(), routes.end(),
-        [](const Route* a, const Route* b) { return a->cidr < b->cidr; });
+    std::sort(routes.begin(), routes.end(), [](const Route* a, const Route* b) {
+      return std::tie(a->cidr, a->vnet) < std::tie(b->cidr, b->vnet);
+    });
     std::vector<const Route*> around;
     for (const Route* route : routes) {
       while (!around.empty() && !around.back()->cidr.Contains(route->cidr))

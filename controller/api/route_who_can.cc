@@ -213,13 +213,19 @@ class WhoCan {
       : network_(network), limit_(limit) {}
 
   void Add(const Tenant& tenant, const Vnet& vnet) {
-    const std::vector<Target> targets = TargetsIn(tenant, vnet, network_);
+    std::vector<Target> targets = TargetsIn(tenant, vnet, network_);
     for (const Target& target : targets)
       Push(targets_, TargetRow(tenant, vnet, target));
     if (targets.empty()) return;
+    // Whoever asks about everything must not keep new flows waiting.
+    targets.resize(std::min<size_t>(targets.size(), limit_), targets[0]);
     const std::vector<const Tunnel*> entrances = EntrancesOf(tenant, vnet);
     Json unless = Json::array();
     for (const PolicyRule& rule : tenant.policies) {
+      if (access_.size() >= limit_) {
+        ++left_out_;
+        continue;
+      }
       const auto access = AccessBy(rule, tenant, vnet, entrances, targets);
       if (!access) continue;
       if (rule.action == PolicyAction::kAllow)

@@ -586,7 +586,7 @@ access[] object What lets flows go there
   ports[] string None: any
   rule string
   unless[] string Rules before it that may refuse
-left_out integer Rows beyond the limit
+left_out integer Rows beyond the limit, at most
 )"},
     {"routes", "Routes of all vnets", R"(
 epoch integer

@@ -2,7 +2,7 @@
 #include "controller/health/peer_choice.h"
 
 #include <algorithm>
-#include <optional>
+#include <cstddef>
 
 namespace rampart {
 namespace {
@@ -23,19 +23,28 @@ uint32_t PickOf(const Tunnel& tunnel, const Peers& peers, uint32_t point) {
   return peers.back();
 }
 
-Peers All(const Tunnel& tunnel) {
-  Peers peers(tunnel.peers.size());
-  for (uint32_t i = 0; i < peers.size(); ++i) peers[i] = i;
+// All peers from `first` on, those that are up before those that are down.
+// living: how many are up.
+Peers LivingFirst(const Tunnel& tunnel, uint32_t first, IsUp is_up,
+                  size_t& living) {
+  Peers peers, down;
+  const auto count = static_cast<uint32_t>(tunnel.peers.size());
+  for (uint32_t i = 0; i < count; ++i) {
+    const uint32_t peer = (first + i) % count;
+    (is_up(peer) ? peers : down).push_back(peer);
+  }
+  living = peers.size();
+  peers.insert(peers.end(), down.begin(), down.end());
   return peers;
 }
 
 }  // namespace
 
 uint32_t PickPeer(const Tunnel& tunnel, uint32_t point, IsUp is_up) {
-  Peers peers = All(tunnel);
-  if (peers.size() == 1) return 0;
-  const auto down = std::stable_partition(peers.begin(), peers.end(), is_up);
-  if (down != peers.begin()) peers.erase(down, peers.end());
+  if (tunnel.peers.size() == 1) return 0;
+  size_t living;
+  Peers peers = LivingFirst(tunnel, 0, is_up, living);
+  if (living != 0) peers.resize(living);
   return PickOf(tunnel, peers, point);
 }
 
@@ -45,10 +54,10 @@ uint32_t SpreadOf(const Tunnel& tunnel, uint32_t hash) {
 
 absl::InlinedVector<uint32_t, 8> PeerOrder(const Tunnel& tunnel, uint32_t first,
                                            uint32_t spread, IsUp is_up) {
-  Peers order = All(tunnel);
-  std::rotate(order.begin(), order.begin() + first, order.end());
-  const auto down = std::stable_partition(order.begin(), order.end(), is_up);
-  const bool first_up = down != order.begin() && order.front() == first;
+  size_t living;
+  Peers order = LivingFirst(tunnel, first, is_up, living);
+  const auto down = order.begin() + static_cast<std::ptrdiff_t>(living);
+  const bool first_up = living != 0 && order.front() == first;
   const auto others = order.begin() + (first_up ? 1 : 0);
   if (down - others < 2) return order;
   const uint32_t heir = PickOf(tunnel, Peers(others, down),

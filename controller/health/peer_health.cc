@@ -46,7 +46,7 @@ void PeerHealth::Add(const Snapshot::TunnelRef& ref, const Probed* before) {
           });
       if (known != before->peers.end()) peer = *known;
     }
-    probed.peers.push_back(std::move(peer));
+    probed.peers.push_back(peer);
   }
 }
 
