@@ -82,6 +82,11 @@
 	X(POLICY_DENY, 80, "RP-POL-001", "policy rule with action deny")                           \
 	X(POLICY_DEFAULT, 81, "RP-POL-002", "no policy rule allows this")                          \
 	X(POLICY_REJECT, 82, "RP-POL-003", "policy rule with action reject: the sender was told")  \
+	X(POLICY_REVOKED, 83, "RP-POL-004", "identity that is revoked")                            \
+	X(POLICY_RATE, 84, "RP-POL-005",                                                           \
+	  "more new flows per second than the rule that allows them lets in")                      \
+	X(POLICY_CONCURRENT, 85, "RP-POL-006",                                                     \
+	  "more flows at a time than the rule that allows them lets in")                           \
 	X(NO_ROUTE, 90, "RP-RTE-001", "no route in this vnet")                                     \
 	X(BLACKHOLE, 91, "RP-RTE-002", "route to blackhole")                                       \
 	X(TTL, 92, "RP-RTE-003", "TTL or hop limit ran out: the sender was told")                  \

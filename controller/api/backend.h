@@ -20,7 +20,9 @@
 #include "controller/metrics/ledger.h"
 #include "controller/model/on_change.h"
 #include "controller/nat/block_log.h"
+#include "controller/policy/policy_hooks.h"
 #include "controller/store/fleet.h"
+#include "controller/store/store.h"
 
 namespace rampart {
 
@@ -55,6 +57,8 @@ class Backend {
   // Null: this edge keeps none.
   virtual BlockLog* block_log() const = 0;
   virtual const Ledger* ledger() const = 0;
+  // Null: others decide than the policies of the resources.
+  virtual const PolicyHooks* policy() const { return nullptr; }
   // Null: this edge writes none.
   virtual const FlowLog* flow_log() const { return nullptr; }
   // The file of its history.

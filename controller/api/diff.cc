@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
+#include "controller/api/json.h"
 #include "controller/api/resource_rows.h"
+#include "controller/model/json.h"
 
 namespace rampart {
 namespace {
@@ -16,35 +18,49 @@ namespace {
 using Name = std::array<std::string, 3>;
 using Index = std::map<Name, std::string>;
 
-void AddRows(std::string_view kind, const Json& rows, Index& index) {
-  for (const Json& row : rows) {
-    const std::string name = kind == "route"
-                                 ? row["vnet"].get<std::string>() + " " +
-                                       row["cidr"].get<std::string>()
-                                 : row["name"].get<std::string>();
-    const std::string tenant =
-        kind == "tenant" ? name : row["tenant"].get<std::string>();
-    // Of a tenant's row only the name is its own; the rest counts others.
-    index[{std::string(kind), tenant, name}] =
-        kind == "tenant" ? name : row.dump();
+// Where it is written is not part of what it is.
+template <typename T>
+std::string Contents(T object) {
+  object.line = 0;
+  return ToJson(object).dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+std::string Contents(Tunnel tunnel) {
+  std::string secrets;  // no document has them
+  for (Peer& peer : tunnel.peers) {
+    peer.line = 0;
+    for (const PeerKey& key : peer.keys)
+      secrets.append(key.secret.begin(), key.secret.end());
   }
+  return Contents<Tunnel>(std::move(tunnel)) + secrets;
+}
+
+// What is the tenant's and of none of the other kinds.
+std::string OwnContents(const Tenant& tenant) {
+  Tenant own = {.name = tenant.name,
+                .comment = tenant.comment,
+                .denials = tenant.denials,
+                .groups = tenant.groups,
+                .revoked = tenant.revoked,
+                .tests = tenant.tests};
+  for (Group& group : own.groups) group.line = 0;
+  for (PolicyTest& test : own.tests) test.line = 0;
+  return Contents(std::move(own));
 }
 
 Index IndexOf(const Resources& resources) {
   Index index;
-  AddRows("tenant", TenantRows(resources), index);
-  AddRows("vnet", VnetRows(resources), index);
-  AddRows("tunnel", TunnelRows(resources), index);
-  AddRows("route", RouteRows(resources), index);
-  AddRows("policy", PolicyRows(resources), index);
-  // Rows leave out the keys themselves.
   for (const Tenant& tenant : resources.tenants) {
-    for (const Tunnel& tunnel : tenant.tunnels) {
-      std::string& contents = index[{"tunnel", tenant.name, tunnel.name}];
-      for (const Peer& peer : tunnel.peers)
-        for (const PeerKey& key : peer.keys)
-          contents.append(key.secret.begin(), key.secret.end());
-    }
+    const std::string& of = tenant.name;
+    index[{"tenant", of, of}] = OwnContents(tenant);
+    for (const Vnet& vnet : tenant.vnets)
+      index[{"vnet", of, vnet.name}] = Contents(vnet);
+    for (const Tunnel& tunnel : tenant.tunnels)
+      index[{"tunnel", of, tunnel.name}] = Contents(tunnel);
+    for (const Route& route : tenant.routes)
+      index[{"route", of, route.vnet + " " + route.cidr.ToString()}] =
+          Contents(route);
+    for (const PolicyRule& rule : tenant.policies)
+      index[{"policy", of, rule.name}] = Contents(rule);
   }
   return index;
 }

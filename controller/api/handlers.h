@@ -95,6 +95,14 @@ absl::StatusOr<Json> GetMaps(const Backend& backend);
 absl::StatusOr<Json> GetMap(const Backend& backend, std::string_view name,
                             const Query& query);
 
+// tenant: only of that one. Errors: NotFound if there is no such tenant.
+absl::StatusOr<Json> GetPolicyHits(const Backend& backend, const Query& query);
+// body: {"file", "text"}: the tests of these resources; {}: of those in force.
+// Errors: InvalidArgument with the lines of the parser, which tells of tests
+// that fail as of any other mistake.
+absl::StatusOr<Json> PostPolicyTest(const Backend& backend,
+                                    const std::string& body);
+
 // body: ParseExplainRequest(). Errors: as ExplainDocument().
 absl::StatusOr<Json> PostExplain(const Backend& backend,
                                  const std::string& body);

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "controller/model/json.h"
 #include "controller/model/words.h"
 
 namespace rampart {
@@ -13,12 +14,6 @@ template <typename T>
 Json Strings(const std::vector<T>& values) {
   Json out = Json::array();
   for (const T& value : values) out.push_back(value.ToString());
-  return out;
-}
-
-Json PortStrings(const std::vector<PortRange>& ranges) {
-  Json out = Json::array();
-  for (const PortRange& range : ranges) out.push_back(PortsToString(range));
   return out;
 }
 
@@ -87,21 +82,6 @@ Json RouteRow(const Tenant& tenant, const Route& route) {
           {"pool", internet ? route.pool : ""}};
 }
 
-Json MatchRow(const PolicyMatch& match) {
-  Json row = Json::object();
-  if (!match.vnet.empty()) row["vnet"] = match.vnet;
-  if (!match.tunnel.empty()) row["tunnel"] = match.tunnel;
-  if (match.protocol) row["protocol"] = RuleProtocolToString(*match.protocol);
-  if (!match.sources.empty()) row["sources"] = Strings(match.sources);
-  if (!match.destinations.empty())
-    row["destinations"] = Strings(match.destinations);
-  if (!match.source_ports.empty())
-    row["source_ports"] = PortStrings(match.source_ports);
-  if (!match.destination_ports.empty())
-    row["destination_ports"] = PortStrings(match.destination_ports);
-  return row;
-}
-
 template <typename Member, typename MakeRow>
 Json Rows(const Resources& resources, Member member, MakeRow make) {
   Json rows = Json::array();
@@ -150,13 +130,18 @@ Json RouteRows(const Resources& resources) {
 }
 
 Json PolicyRows(const Resources& resources) {
-  return Rows(resources, &Tenant::policies,
-              [](const Tenant& tenant, const PolicyRule& rule) -> Json {
-                return {{"tenant", tenant.name},
-                        {"name", rule.name},
-                        {"action", WordOf(kPolicyActions, rule.action)},
-                        {"match", MatchRow(rule.match)}};
-              });
+  return Rows(
+      resources, &Tenant::policies,
+      [](const Tenant& tenant, const PolicyRule& rule) -> Json {
+        Json written = ToJson(rule);
+        Json row = {{"tenant", tenant.name},
+                    {"name", rule.name},
+                    {"action", written["action"]},
+                    {"match", written.value("match", Json::object())}};
+        for (const char* key : {"layer", "pool", "limits", "log", "shadow"})
+          if (written.contains(key)) row[key] = written[key];
+        return row;
+      });
 }
 
 Json ResourceDocument(const char* kind, Json (*rows)(const Resources&),

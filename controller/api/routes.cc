@@ -42,6 +42,8 @@ constexpr ApiRoute kRoutes[] = {
     {"GET", "/v1/tunnels", &Call<GetTunnels>},
     {"GET", "/v1/routes", &Call<GetRoutes>},
     {"GET", "/v1/policies", &Call<GetPolicies>},
+    {"GET", "/v1/policies/hits", &Call<GetPolicyHits>},
+    {"POST", "/v1/policies/test", &Call<PostPolicyTest>},
     {"GET", "/v1/route", &Call<GetRoute>},
     {"GET", "/v1/route/overlaps", &Call<GetRouteOverlaps>},
     {"GET", "/v1/route/who-can", &Call<GetRouteWhoCan>},

@@ -420,8 +420,48 @@ policies[] object
     protocol? string
     sources[]? string
     destinations[]? string
+    identities[]? string
     source_ports[]? string
     destination_ports[]? string
+    icmp_types[]? string
+    times[]? string UTC
+    context? object
+  layer? string ip if it is not there
+  pool? string Instead of the route's
+  limits? object
+    rate? integer New flows per second
+    concurrent? integer
+    source_rate? integer Of one source address
+    source_concurrent? integer
+  log? boolean
+  shadow? boolean Counted, not enforced
+)"},
+    {"policy-hits", "How often the rules have decided", R"(
+since string When counting began
+rules[] object
+  tenant string
+  rule string|null null: no rule matched
+  action string allow, deny or reject
+  shadow boolean It is counted, not enforced
+  hits integer New flows; of a shadow rule, that it would have decided about
+  differs integer Of these, those that a shadow rule would have decided otherwise
+  limited integer Refused by its limits
+  flows integer Live now, of those that began since
+  last string|null
+revoked[] object Flows refused because an identity is revoked
+  tenant string
+  flows integer
+)"},
+    {"policy-test", "What the tests of a policy say", R"(
+file string Empty: the policy in force was tested
+passed integer
+failed integer
+tests[] object
+  tenant string
+  name string
+  passed boolean
+  expect string
+  says string What policy says
 )"},
     {"policy-diff", "Live flows that other resources would decide otherwise",
      R"(

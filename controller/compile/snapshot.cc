@@ -50,7 +50,7 @@ void Snapshot::Index(const CompiledTenant& compiled) {
   const Tenant& tenant = compiled.tenant;
   for (size_t i = 0; i < tenant.vnets.size(); ++i) {
     const uint32_t vni = tenant.vnets[i].vni;
-    vnets_[vni] = {&tenant, &tenant.vnets[i]};
+    vnets_[vni] = {&tenant, &tenant.vnets[i], compiled.policy.get()};
     routes_[vni] = &compiled.vnets[i].routes;
   }
   for (size_t i = 0; i < tenant.tunnels.size(); ++i)

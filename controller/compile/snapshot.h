@@ -27,6 +27,7 @@ class Snapshot {
   struct VnetRef {
     const Tenant* tenant = nullptr;
     const Vnet* vnet = nullptr;
+    const CompiledPolicy* policy = nullptr;  // of the tenant
   };
   struct TunnelRef {
     const Tenant* tenant = nullptr;

@@ -189,6 +189,7 @@ std::shared_ptr<const CompiledTenant> CompileTenant(const EdgeConfig& edge,
   auto compiled = std::make_shared<CompiledTenant>();
   compiled->tenant = std::move(tenant);
   Compiler(edge, *compiled).Compile();
+  compiled->policy = std::make_unique<CompiledPolicy>(*compiled->tenant);
   return compiled;
 }
 

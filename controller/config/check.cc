@@ -10,6 +10,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "controller/base/text.h"
+#include "controller/config/check_policy.h"
 #include "controller/model/words.h"
 
 namespace rampart {
@@ -133,7 +134,6 @@ void Checker::CheckBesideOthers(const Tenant& tenant) {
 void Checker::CheckTenant(const Tenant& tenant) {
   CheckNames<Vnet>("vnet", tenant.vnets);
   CheckNames<Tunnel>("tunnel", tenant.tunnels);
-  CheckNames<PolicyRule>("policy", tenant.policies);
   vnets_.clear();
   tunnels_.clear();
   routes_.clear();
@@ -143,11 +143,7 @@ void Checker::CheckTenant(const Tenant& tenant) {
     CheckTunnel(tenant, tunnel);
   }
   for (const Route& route : tenant.routes) CheckRoute(tenant, route);
-  for (const PolicyRule& rule : tenant.policies) {
-    const std::string who = absl::StrCat("policy ", Quoted(rule.name));
-    CheckVnetName(rule.line, who, rule.match.vnet, tenant);
-    CheckTunnelName(rule.line, who, rule.match.tunnel, tenant);
-  }
+  CheckPolicy(tenant, edge_, mistakes_.count() == 0, mistakes_);
 }
 
 void Checker::CheckVni(const Tenant& tenant, const Vnet& vnet) {

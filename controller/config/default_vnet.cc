@@ -53,6 +53,8 @@ void Resolve(Tenant& tenant, Mistakes& mistakes) {
     resolve(tunnel.vnet, tunnel.line, "tunnel", Quoted(tunnel.name));
   for (Route& route : tenant.routes)
     resolve(route.vnet, route.line, "route", route.cidr.ToString());
+  for (PolicyTest& test : tenant.tests)
+    resolve(test.vnet, test.line, "test", Quoted(test.name));
 }
 
 }  // namespace

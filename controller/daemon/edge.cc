@@ -66,7 +66,8 @@ absl::StatusOr<Edge::Parts> Edge::OpenParts(const EdgeConfig& config,
   ASSIGN_OR_RETURN(parts.maps, OpenPinnedMaps(bpffs, config.edge));
   ASSIGN_OR_RETURN(parts.underlay, OpenUnderlay());
   ASSIGN_OR_RETURN(parts.flow_log, OpenFlowLog(config, *parts.clock));
-  parts.policy = std::make_unique<PolicyHooks>();
+  parts.policy = std::make_unique<PolicyHooks>(
+      [](const std::string& line) { spdlog::info("{}", line); });
   if (parts.flow_log != nullptr)
     parts.hooks = std::make_unique<LogHooks>(*parts.policy, *parts.flow_log,
                                              config.flow_log.update_interval);

@@ -65,6 +65,9 @@ class Edge final : public Backend {
   const MapReader& maps() const override { return *parts_.maps; }
   BlockLog* block_log() const override { return parts_.block_log.get(); }
   const Ledger* ledger() const override { return parts_.ledger.get(); }
+  const PolicyHooks* policy() const override {
+    return dynamic_cast<const PolicyHooks*>(parts_.policy.get());
+  }
   const FlowLog* flow_log() const override { return parts_.flow_log.get(); }
   std::string flow_history() const override;
   absl::StatusOr<std::unique_ptr<DryRunner>> OpenDryRunner() const override {

@@ -6,7 +6,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "controller/base/text.h"
 #include "controller/explain/nat_forecast.h"
+#include "controller/model/words.h"
 #include "maps/realm.h"
 
 namespace rampart {
@@ -65,11 +67,10 @@ class Walk {
                                  destination.ToString()));
     Say("route", ToString(*result_.route));
     if (const rp_outcome refused = CheckRoute(*result_.route)) return refused;
-    if (const rp_outcome refused = AskPolicy({.tuple = tuple(),
-                                              .vnet = vnet_,
-                                              .on_ramp = on_ramp_,
-                                              .route = *result_.route}))
-      return refused;
+    FlowStart start =
+        MakeFlowStart(tuple(), vnet_, on_ramp_, *result_.route, flow_.time);
+    start.icmp_type = packet_.icmp_type;
+    if (const rp_outcome refused = AskPolicy(start)) return refused;
     return Translate(*result_.route->route);
   }
 
@@ -166,11 +167,18 @@ class Walk {
     result_.policy = ExplainPolicy(start);
     const PolicyExplanation& policy = *result_.policy;
     const std::string tried = absl::StrCat(policy.tried, " rules tried");
-    if (policy.matched == nullptr)
+    if (policy.revoked)
+      Say("policy", "an identity of this flow is revoked");
+    else if (policy.matched == nullptr)
       Say("policy", absl::StrCat(tried, ", none matched"));
     else
       Say("policy",
           absl::StrCat(tried, ", ", policy.matched->name, " matched"));
+    if (policy.shadow != nullptr)
+      Say("policy",
+          absl::StrCat("shadow rule ", policy.shadow->name, " would ",
+                       Abseil(WordOf(kPolicyActions, policy.shadow->action)),
+                       " it"));
     return policy.decision.action == Decision::Action::kAllow
                ? RP_FORWARDED
                : policy.decision.reason;
@@ -182,15 +190,17 @@ class Walk {
       return RP_FORWARDED;
     const IpAddress& destination = tuple().destination.address;
     const bool hairpin = nat_->PoolOf(destination) != nullptr;
-    if (!hairpin && nat_->Excluded(route.pool, destination)) {
-      Say("nat", absl::StrCat("pool ", route.pool, " leaves packets to ",
+    const std::string_view chosen = result_.policy->decision.pool;
+    const std::string pool = chosen.empty() ? route.pool : std::string(chosen);
+    if (!hairpin && nat_->Excluded(pool, destination)) {
+      Say("nat", absl::StrCat("pool ", pool, " leaves packets to ",
                               destination.ToString(), " as they are"));
       return RP_FORWARDED;
     }
-    result_.pool = route.pool;
+    result_.pool = pool;
     NatForecast forecast =
         ForecastMapping(snapshot_, *nat_,
-                        {.pool = route.pool,
+                        {.pool = pool,
                          .subscriber = {tuple().realm, tuple().source.address},
                          .protocol = tuple().protocol,
                          .inside_port = tuple().source.port,
@@ -241,10 +251,10 @@ class Walk {
           absl::StrCat("no tunnel leads to ", inside.address.ToString(), " in ",
                        NameOf(vnet)));
     Say("route", ToString(*result_.route));
-    return AskPolicy({.tuple = {realm, remote, inside, tuple().protocol},
-                      .vnet = vnet,
-                      .on_ramp = {},
-                      .route = *result_.route});
+    FlowStart start = MakeFlowStart({realm, remote, inside, tuple().protocol},
+                                    vnet, {}, *result_.route, flow_.time);
+    start.icmp_type = EchoTypeOf(start.tuple);
+    return AskPolicy(start);
   }
 
   const Snapshot& snapshot_;

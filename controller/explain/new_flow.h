@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/clock.h"
 #include "controller/compile/snapshot.h"
 #include "controller/flow/packet.h"
 #include "controller/nat/allocator.h"
@@ -37,11 +38,13 @@ struct NewFlow {
   uint32_t realm = 0;
   uint32_t tunnel = 0;  // RP_TUNNEL_UNDERLAY: from outside
   uint32_t peer = 0;    // position in the tunnel
+  absl::Time time = absl::Now();
 };
 
 // packet: whole; of a datagram in fragments the first one. Changes nothing and
 // knows no secrets of the moment: whether the next hop answers, whether a port
-// is still free when the packet really comes, whom a knock lets in. nat may be
+// is still free when the packet really comes, whom a knock lets in, how much
+// of a rule's limits is used up. nat may be
 // null. Cost: some look-ups, and one pass over the rules and over NAT's
 // subscribers.
 NewFlowExplanation ExplainNewFlow(const Snapshot& snapshot,

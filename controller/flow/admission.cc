@@ -30,6 +30,7 @@ void Admission::Use(const Snapshot* snapshot, NatAllocator* nat,
 }
 
 absl::Status Admission::OnPunts(absl::Span<const DataPlane::Punt> punts) {
+  now_ = deps_.clock.Now();
   std::vector<Arrival> arrivals;
   arrivals.reserve(punts.size());
   packets_.clear();
@@ -48,11 +49,11 @@ absl::Status Admission::OnPunts(absl::Span<const DataPlane::Punt> punts) {
     else
       deps_.flows.PrefetchTags<FlowV6>(KeyOf<FlowV6>(packet->tuple));
     if (const auto* route = NatRoute(arrivals.back()))
-      nat_->PrefetchSubscriber(RequestOf(arrivals.back(), *route));
+      nat_->PrefetchSubscriber(RequestOf(arrivals.back(), route->route->pool));
   }
   for (const Arrival& arrival : arrivals)
     if (const auto* route = NatRoute(arrival))
-      nat_->PrefetchMapping(RequestOf(arrival, *route));
+      nat_->PrefetchMapping(RequestOf(arrival, route->route->pool));
   absl::Status status;
   for (const Arrival& arrival : arrivals) status.Update(OnPunt(arrival));
   status.Update(InstallDecided<FlowV4>());
@@ -129,16 +130,16 @@ absl::Status Admission::OnMiss(const Arrival& arrival) {
     return absl::OkStatus();
   }
   if (const Pending::Flow* flow = pending_.Find(arrival.tuple())) {
-    Wait(arrival, flow->next_hop, flow->rule);
+    Wait(arrival, flow->next_hop);
     return absl::OkStatus();
   }
-  return Decide<F>(arrival, nullptr);
+  return Decide<F>(arrival, FlowStart::Asked::kFirst);
 }
 
 template <typename F>
-absl::Status Admission::Decide(const Arrival& arrival,
-                               const std::string* allowed_by) {
-  if (arrival.punt.realm == RP_REALM_UNDERLAY) return DecideInbound<F>(arrival);
+absl::Status Admission::Decide(const Arrival& arrival, FlowStart::Asked asked) {
+  if (arrival.punt.realm == RP_REALM_UNDERLAY)
+    return DecideInbound<F>(arrival, asked);
   if (deps_.probes.OnPacket(arrival.punt, arrival.packet)) {
     ++answered_;
     return absl::OkStatus();
@@ -164,11 +165,10 @@ absl::Status Admission::Decide(const Arrival& arrival,
   if (!route) return Refuse<F>(arrival, {RP_DROP_NO_ROUTE});
   if (const Refusal refusal = CheckRoute(arrival, *route))
     return Refuse<F>(arrival, refusal);
-  if (allowed_by != nullptr) return Admit<F>(arrival, *route, *allowed_by);
-  std::string rule;
-  if (const Refusal refusal = AskHooks(arrival, *route, rule))
+  Allowed allowed;
+  if (const Refusal refusal = AskHooks(arrival, *route, asked, allowed))
     return Refuse<F>(arrival, refusal);
-  return Admit<F>(arrival, *route, rule);
+  return Admit<F>(arrival, *route, allowed);
 }
 
 // What is refused here is not remembered: the key of an address belongs to
@@ -221,43 +221,48 @@ Admission::Refusal Admission::CheckRoute(
 
 Admission::Refusal Admission::AskHooks(const Arrival& arrival,
                                        const Snapshot::RouteRef& route,
-                                       std::string& rule) {
-  Decision decision = deps_.hooks.OnFlowStart({.tuple = arrival.tuple(),
-                                               .vnet = arrival.vnet,
-                                               .on_ramp = arrival.on_ramp,
-                                               .route = route});
-  rule = std::move(decision.rule);
+                                       FlowStart::Asked asked,
+                                       Allowed& allowed) {
+  FlowStart start = MakeFlowStart(arrival.tuple(), arrival.vnet,
+                                  arrival.on_ramp, route, now_);
+  start.icmp_type = arrival.packet.icmp_type;
+  start.asked = asked;
+  Decision decision = deps_.hooks.OnFlowStart(start);
+  allowed = {std::move(decision.rule), decision.pool};
   switch (decision.action) {
     case Decision::Action::kAllow:
       return {};
     case Decision::Action::kReject:
-      return {.reason = decision.reason, .tell = IcmpError::kAdminProhibited};
+      return {.reason = decision.reason,
+              .remember = decision.remember,
+              .tell = IcmpError::kAdminProhibited};
     case Decision::Action::kDeny:
       break;
   }
-  return {.reason = decision.reason};
+  return {.reason = decision.reason, .remember = decision.remember};
 }
 
 template <typename F>
 absl::Status Admission::Admit(const Arrival& arrival,
                               const Snapshot::RouteRef& route,
-                              const std::string& rule) {
+                              const Allowed& allowed) {
   const bool to_internet = route.route->kind == Route::Kind::kInternet;
   const Endpoint& destination = arrival.tuple().destination;
   if (to_internet && nat_->PoolOf(destination.address) != nullptr)
-    return AdmitHairpin<F>(arrival, route, rule);
+    return AdmitHairpin<F>(arrival, route, allowed);
   absl::StatusOr<FlowPlan> plan = Plan(arrival, route);
   if (!plan.ok()) return Refuse<F>(arrival, {RP_DROP_NEXT_HOP_DOWN});
-  if (!Resolved(arrival, *plan, rule)) return absl::OkStatus();
+  if (!Resolved(arrival, *plan)) return absl::OkStatus();
   Flows::NatHolds holds;
-  if (to_internet && !nat_->Excluded(route.route->pool, destination.address)) {
-    const NatVerdict verdict = Hold(RequestOf(arrival, route), holds);
+  const std::string_view pool = PoolOf(route, allowed);
+  if (to_internet && !nat_->Excluded(pool, destination.address)) {
+    const NatVerdict verdict = Hold(RequestOf(arrival, pool), holds);
     if (verdict != NatVerdict::kGranted)
-      return RefuseMapping<F>(arrival, verdict, rule);
+      return RefuseMapping<F>(arrival, verdict);
     plan->source = holds[0].outside;
     plan->snat = true;
   }
-  Admitted<F>(arrival, *plan, rule, std::move(holds));
+  Admitted<F>(arrival, *plan, allowed.rule, std::move(holds));
   return absl::OkStatus();
 }
 
@@ -270,12 +275,11 @@ void Admission::Admitted(const Arrival& arrival, const FlowPlan& plan,
     deps_.flows.PrefetchTags<F>(decided<F>().back().pair.key[kReverse]);
 }
 
-bool Admission::Resolved(const Arrival& arrival, const FlowPlan& plan,
-                         const std::string& rule) {
+bool Admission::Resolved(const Arrival& arrival, const FlowPlan& plan) {
   for (const uint32_t next_hop : plan.next_hop) {
     deps_.next_hops.MarkUsed(next_hop);
     if (!deps_.next_hops.Usable(next_hop)) {
-      Wait(arrival, next_hop, rule);
+      Wait(arrival, next_hop);
       return false;
     }
   }
@@ -448,9 +452,9 @@ void Admission::Rejoin(const Arrival& arrival) {
 }
 
 template absl::Status Admission::Decide<FlowV4>(const Arrival&,
-                                                const std::string*);
+                                                FlowStart::Asked);
 template absl::Status Admission::Decide<FlowV6>(const Arrival&,
-                                                const std::string*);
+                                                FlowStart::Asked);
 template absl::Status Admission::InstallDecided<FlowV4>();
 template absl::Status Admission::InstallDecided<FlowV6>();
 

@@ -106,13 +106,19 @@ class Admission {
     explicit operator bool() const { return reason != RP_FORWARDED; }
   };
 
+  // What the hooks said.
+  struct Allowed {
+    std::string rule;
+    std::string_view pool;  // instead of the route's; empty: that one
+  };
+
   // Who packets from outside are for.
   struct Inside {
     Subscriber subscriber;
     Endpoint endpoint;
     std::string_view pool;
     const Tunnel* tunnel = nullptr;
-    std::string rule;  // that lets the flow in
+    Allowed allowed;  // to enter
   };
 
   absl::Status OnPunt(const Arrival& arrival);
@@ -123,24 +129,24 @@ class Admission {
   void Tell(const Arrival& arrival, rp_outcome reason, IcmpError error);
   template <typename F>
   absl::Status OnMiss(const Arrival& arrival);
-  // allowed_by: the rule, if the hooks were asked before. Null: asks them.
   template <typename F>
-  absl::Status Decide(const Arrival& arrival, const std::string* allowed_by);
+  absl::Status Decide(const Arrival& arrival, FlowStart::Asked asked);
   Refusal CheckSource(const Arrival& arrival) const;
   // Whether a packet may begin a flow that is translated.
   static Refusal CheckOpening(const Packet& packet);
   Refusal CheckRoute(const Arrival& arrival,
                      const Snapshot::RouteRef& route) const;
   Refusal AskHooks(const Arrival& arrival, const Snapshot::RouteRef& route,
-                   std::string& rule);
+                   FlowStart::Asked asked, Allowed& allowed);
   bool IsForRouter(const Arrival& arrival) const;
 
   // From outside, to a NAT address.
   template <typename F>
-  absl::Status DecideInbound(const Arrival& arrival);
+  absl::Status DecideInbound(const Arrival& arrival, FlowStart::Asked asked);
   // Whether the pool's filtering, the routes and the hooks let `remote` in.
   Refusal FindInside(uint8_t protocol, const Endpoint& outside,
-                     const Endpoint& remote, Inside& inside);
+                     const Endpoint& remote, FlowStart::Asked asked,
+                     Inside& inside);
   bool HoldInside(uint8_t protocol, const Inside& inside,
                   const Endpoint& outside, const Endpoint& remote,
                   Flows::NatHolds& holds);
@@ -156,20 +162,22 @@ class Admission {
   template <typename F>
   absl::Status AdmitHairpin(const Arrival& arrival,
                             const Snapshot::RouteRef& route,
-                            const std::string& rule);
+                            const Allowed& allowed);
   NatVerdict Hold(const NatAllocator::Request& request, Flows::NatHolds& holds);
   void Release(Flows::NatHolds& holds);
+  static std::string_view PoolOf(const Snapshot::RouteRef& route,
+                                 const Allowed& allowed) {
+    return allowed.pool.empty() ? route.route->pool : allowed.pool;
+  }
   static NatAllocator::Request RequestOf(const Arrival& arrival,
-                                         const Snapshot::RouteRef& route);
+                                         std::string_view pool);
   template <typename F>
   void Admitted(const Arrival& arrival, const FlowPlan& plan,
                 const std::string& rule, Flows::NatHolds holds);
   template <typename F>
-  absl::Status RefuseMapping(const Arrival& arrival, NatVerdict verdict,
-                             const std::string& rule);
+  absl::Status RefuseMapping(const Arrival& arrival, NatVerdict verdict);
   // False if one of the plan's next hops is not resolved: the packet waits.
-  bool Resolved(const Arrival& arrival, const FlowPlan& plan,
-                const std::string& rule);
+  bool Resolved(const Arrival& arrival, const FlowPlan& plan);
   uint64_t HashOf(const FlowTuple& tuple) const;
   // Not of the bits that outer source ports are made of.
   uint32_t PeerHashOf(const FlowTuple& tuple) const {
@@ -180,7 +188,7 @@ class Admission {
 
   template <typename F>
   absl::Status Admit(const Arrival& arrival, const Snapshot::RouteRef& route,
-                     const std::string& rule);
+                     const Allowed& allowed);
   // Without NAT. Errors: no way out or back.
   absl::StatusOr<FlowPlan> Plan(const Arrival& arrival,
                                 const Snapshot::RouteRef& route);
@@ -198,7 +206,7 @@ class Admission {
   template <typename F>
   absl::StatusOr<rp_outcome> Write(const FlowPair<F>& pair,
                                    const std::string& rule, bool reopen);
-  void Wait(const Arrival& arrival, uint32_t next_hop, const std::string& rule);
+  void Wait(const Arrival& arrival, uint32_t next_hop);
   absl::Status Resume(absl::Span<const Pending::Waiting> ready);
   template <typename F>
   absl::Status Resume(const Arrival& arrival, const Pending::Waiting& waiting);
@@ -233,6 +241,7 @@ class Admission {
   Knocks knocks_;
   Parts parts_;
   // Of the punts in hand.
+  absl::Time now_;
   std::vector<Packet> packets_;
   std::deque<Reassembly::Datagram> datagrams_;  // complete, and
   std::deque<Packet> first_parts_;              // the first of each

@@ -48,9 +48,9 @@ Admission::Refusal Admission::CheckOpening(const Packet& packet) {
 }
 
 NatAllocator::Request Admission::RequestOf(const Arrival& arrival,
-                                           const Snapshot::RouteRef& route) {
+                                           std::string_view pool) {
   const FlowTuple& tuple = arrival.tuple();
-  return {.pool = route.route->pool,
+  return {.pool = pool,
           .subscriber = {tuple.realm, tuple.source.address},
           .protocol = tuple.protocol,
           .inside_port = tuple.source.port,
@@ -74,12 +74,11 @@ void Admission::Release(Flows::NatHolds& holds) {
 // mapping ends for it. What time mends is not remembered.
 template <typename F>
 absl::Status Admission::RefuseMapping(const Arrival& arrival,
-                                      NatVerdict verdict,
-                                      const std::string& rule) {
+                                      NatVerdict verdict) {
   Refusal refusal = {.reason = ReasonOf(verdict),
                      .tell = IcmpError::kHostUnreachable};
   if (verdict == NatVerdict::kLogging) {
-    Wait(arrival, Pending::kRecord, rule);
+    Wait(arrival, Pending::kRecord);
     return absl::OkStatus();
   }
   if (verdict == NatVerdict::kRate || verdict == NatVerdict::kNoLog)
@@ -90,6 +89,7 @@ absl::Status Admission::RefuseMapping(const Arrival& arrival,
 Admission::Refusal Admission::FindInside(uint8_t protocol,
                                          const Endpoint& outside,
                                          const Endpoint& remote,
+                                         FlowStart::Asked asked,
                                          Inside& inside) {
   const std::optional<NatInside> found =
       nat_->FindInside(protocol, outside, remote);
@@ -107,12 +107,12 @@ Admission::Refusal Admission::FindInside(uint8_t protocol,
   inside.endpoint = {found->subscriber.address, found->port};
   inside.pool = found->pool;
   inside.tunnel = route->tunnel;
-  Decision decision = deps_.hooks.OnFlowStart(
-      {.tuple = {realm, remote, inside.endpoint, protocol},
-       .vnet = vnet,
-       .on_ramp = {},
-       .route = *route});
-  inside.rule = std::move(decision.rule);
+  FlowStart start = MakeFlowStart({realm, remote, inside.endpoint, protocol},
+                                  vnet, {}, *route, now_);
+  start.icmp_type = EchoTypeOf(start.tuple);
+  start.asked = asked;
+  Decision decision = deps_.hooks.OnFlowStart(start);
+  inside.allowed = {std::move(decision.rule), {}};
   if (decision.action == Decision::Action::kAllow) return {};
   return {decision.reason, false};  // nobody outside is told what there is
 }
@@ -120,13 +120,14 @@ Admission::Refusal Admission::FindInside(uint8_t protocol,
 // A refusal is not remembered: its key is that of answers to a flow which may
 // yet begin inside.
 template <typename F>
-absl::Status Admission::DecideInbound(const Arrival& arrival) {
+absl::Status Admission::DecideInbound(const Arrival& arrival,
+                                      FlowStart::Asked asked) {
   const FlowTuple& tuple = arrival.tuple();
   if (const Refusal refusal = CheckOpening(arrival.packet))
     return Refuse<F>(arrival, refusal);
   Inside inside;
-  if (const Refusal refusal =
-          FindInside(tuple.protocol, tuple.destination, tuple.source, inside))
+  if (const Refusal refusal = FindInside(tuple.protocol, tuple.destination,
+                                         tuple.source, asked, inside))
     return Refuse<F>(arrival, refusal);
   FlowPlan plan = BeginPlan(tuple);
   plan.destination = inside.endpoint;
@@ -143,12 +144,12 @@ absl::Status Admission::DecideInbound(const Arrival& arrival) {
     return Refuse<F>(arrival, {RP_DROP_NEXT_HOP_DOWN, false});
   plan.next_hop[kForward] = *there;
   plan.next_hop[kReverse] = *back;
-  if (!Resolved(arrival, plan, inside.rule)) return absl::OkStatus();
+  if (!Resolved(arrival, plan)) return absl::OkStatus();
   Flows::NatHolds holds;
   if (!HoldInside(tuple.protocol, inside, tuple.destination, tuple.source,
                   holds))
     return Refuse<F>(arrival, {RP_DROP_NAT_NO_MAPPING, false});
-  Admitted<F>(arrival, plan, inside.rule, std::move(holds));
+  Admitted<F>(arrival, plan, inside.allowed.rule, std::move(holds));
   return absl::OkStatus();
 }
 
@@ -174,8 +175,8 @@ Admission::Refusal Admission::EnterHairpin(const FlowTuple& tuple,
   const Endpoint source = holds[0].outside;
   if (source == tuple.destination)  // both directions would be one key
     return {RP_DROP_HAIRPIN};
-  const Refusal refusal =
-      FindInside(tuple.protocol, tuple.destination, source, inside);
+  const Refusal refusal = FindInside(tuple.protocol, tuple.destination, source,
+                                     FlowStart::Asked::kFirst, inside);
   if (refusal.reason == RP_DROP_NAT_FILTERED) {
     // The route's name of the pool goes with its configuration.
     holds[0].request.pool = nat_->PoolOf(source.address)->name;
@@ -211,11 +212,12 @@ absl::Status Admission::PlanHairpin(const Arrival& arrival,
 template <typename F>
 absl::Status Admission::AdmitHairpin(const Arrival& arrival,
                                      const Snapshot::RouteRef& route,
-                                     const std::string& rule) {
+                                     const Allowed& allowed) {
   Flows::NatHolds holds;
-  const NatVerdict verdict = Hold(RequestOf(arrival, route), holds);
+  const NatVerdict verdict =
+      Hold(RequestOf(arrival, PoolOf(route, allowed)), holds);
   if (verdict != NatVerdict::kGranted)
-    return RefuseMapping<F>(arrival, verdict, rule);
+    return RefuseMapping<F>(arrival, verdict);
   FlowPlan plan = BeginPlan(arrival.tuple());
   plan.source = holds[0].outside;
   Inside inside;
@@ -226,7 +228,7 @@ absl::Status Admission::AdmitHairpin(const Arrival& arrival,
     Release(holds);
     return Refuse<F>(arrival, refusal);
   }
-  if (!Resolved(arrival, plan, rule)) {
+  if (!Resolved(arrival, plan)) {
     Release(holds);
     return absl::OkStatus();
   }
@@ -235,16 +237,17 @@ absl::Status Admission::AdmitHairpin(const Arrival& arrival,
   if (const auto hold =
           knocks_.Take({tuple.protocol, tuple.destination, plan.source}))
     nat_->Release(hold->request, hold->outside);
-  Admitted<F>(arrival, plan, rule, std::move(holds));
+  Admitted<F>(arrival, plan, allowed.rule, std::move(holds));
   return absl::OkStatus();
 }
 
-#define RP_INSTANTIATE(F)                                            \
-  template absl::Status Admission::RefuseMapping<F>(                 \
-      const Arrival&, NatVerdict, const std::string&);               \
-  template absl::Status Admission::DecideInbound<F>(const Arrival&); \
-  template absl::Status Admission::AdmitHairpin<F>(                  \
-      const Arrival&, const Snapshot::RouteRef&, const std::string&)
+#define RP_INSTANTIATE(F)                                              \
+  template absl::Status Admission::RefuseMapping<F>(const Arrival&,    \
+                                                    NatVerdict);       \
+  template absl::Status Admission::DecideInbound<F>(const Arrival&,    \
+                                                    FlowStart::Asked); \
+  template absl::Status Admission::AdmitHairpin<F>(                    \
+      const Arrival&, const Snapshot::RouteRef&, const Allowed&)
 RP_INSTANTIATE(FlowV4);
 RP_INSTANTIATE(FlowV6);
 #undef RP_INSTANTIATE

@@ -18,14 +18,12 @@ using PartsOf = std::vector<std::vector<uint8_t>>;
 
 }  // namespace
 
-void Admission::Wait(const Arrival& arrival, uint32_t next_hop,
-                     const std::string& rule) {
+void Admission::Wait(const Arrival& arrival, uint32_t next_hop) {
   Pending::Waiting waiting = {
       .punt = arrival.punt,
       .packet = {arrival.packet.bytes.begin(), arrival.packet.bytes.end()},
       .parts = arrival.parts != nullptr ? *arrival.parts : PartsOf(),
       .tuple = arrival.tuple(),
-      .rule = rule,
       .next_hop = next_hop,
       .epoch = snapshot_->epoch(),
       .since = deps_.clock.Tick()};
@@ -70,6 +68,7 @@ absl::Status Admission::ServePending(bool recorded) {
 }
 
 absl::Status Admission::Resume(absl::Span<const Pending::Waiting> ready) {
+  now_ = deps_.clock.Now();
   std::vector<Packet> packets;
   packets.reserve(ready.size());  // arrivals point into it
   absl::Status status;
@@ -98,7 +97,8 @@ absl::Status Admission::Resume(const Arrival& arrival,
     return absl::OkStatus();
   }
   const bool current = waiting.epoch == snapshot_->epoch();
-  return Decide<F>(arrival, current ? &waiting.rule : nullptr);
+  return Decide<F>(
+      arrival, current ? FlowStart::Asked::kWaited : FlowStart::Asked::kFirst);
 }
 
 }  // namespace rampart

@@ -174,6 +174,7 @@ absl::Status EngineImpl::Apply(std::shared_ptr<const Snapshot> snapshot,
     if (first) RETURN_IF_ERROR(port_control_->Restore());
     port_control_->Use(snapshot_.get());
   }
+  deps_.hooks.OnApply(*snapshot_);
   flows_.UseEpoch(snapshot_->epoch());
   health_.Use(snapshot_.get());
   next_hops_.Use(snapshot_.get());

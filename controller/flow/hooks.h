@@ -35,8 +35,36 @@ struct FlowStart {
   FlowTuple tuple;
   Snapshot::VnetRef vnet;
   Snapshot::TunnelRef on_ramp;
-  Snapshot::RouteRef route;  // where it would leave
+  Snapshot::RouteRef route;   // where it would leave
+  std::string_view identity;  // of the sender; empty: nobody knows
+  uint8_t icmp_type = 0;      // ICMP, ICMPv6
+  absl::Time time;            // of its first packet; now, if it is asked again
+  enum class Asked {
+    kFirst,
+    kWaited,  // was allowed, and had to wait until it could be installed
+    kAgain,   // lives: the configuration has changed
+  };
+  Asked asked = Asked::kFirst;
 };
+
+// With the sender's identity as its tunnel knows it. vnet and on_ramp: of one
+// tenant, or without members.
+inline FlowStart MakeFlowStart(const FlowTuple& tuple,
+                               const Snapshot::VnetRef& vnet,
+                               const Snapshot::TunnelRef& on_ramp,
+                               const Snapshot::RouteRef& route,
+                               absl::Time time) {
+  FlowStart start = {.tuple = tuple,
+                     .vnet = vnet,
+                     .on_ramp = on_ramp,
+                     .route = route,
+                     .identity = {},
+                     .time = time};
+  if (vnet.policy != nullptr && on_ramp.tunnel != nullptr)
+    start.identity =
+        vnet.policy->IdentityOf(*on_ramp.tunnel, tuple.source.address);
+  return start;
+}
 
 struct Decision {
   enum class Action { kAllow, kDeny, kReject };
@@ -45,6 +73,12 @@ struct Decision {
   std::string rule;
   // Counted for a refusal.
   rp_outcome reason = RP_DROP_POLICY_DEFAULT;
+  // A refusal is good for all packets of the tuple for some seconds; false: for
+  // this one.
+  bool remember = true;
+  // The NAT pool instead of the route's; empty: that one. Valid as long as the
+  // snapshot.
+  std::string_view pool = {};
 };
 
 enum class FlowEndReason { kIdle, kFin, kReset, kPolicy, kRemoved, kReplaced };
@@ -76,8 +110,11 @@ struct FlowEnd : FlowState {
 class FlowHooks {
  public:
   virtual ~FlowHooks() = default;
+  // The configuration in force from now on; valid until the next call is over.
+  virtual void OnApply(const Snapshot& /*snapshot*/) {}
   // Also asked again about every live flow after a change of the
-  // configuration; then `route` may be empty.
+  // configuration; then `route` may be empty. A refusal with
+  // RP_DROP_POLICY_REVOKED ends it whatever the change was to do to flows.
   virtual Decision OnFlowStart(const FlowStart& start) = 0;
   virtual void OnFlowEnd(const FlowEnd& end) = 0;
 

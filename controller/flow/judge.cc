@@ -4,7 +4,9 @@
 #include <optional>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "controller/base/text.h"
+#include "controller/flow/packet.h"
 #include "maps/realm.h"
 
 namespace rampart {
@@ -27,14 +29,22 @@ bool IsTunnel(const rp_next_hop& hop) {
 
 Judgement AskPolicy(const Snapshot& snapshot, FlowHooks& hooks,
                     const FlowTuple& tuple, uint32_t on_ramp) {
-  Decision decision = hooks.OnFlowStart(
-      {.tuple = tuple,
-       .vnet = snapshot.FindVnet(tuple.realm),
-       .on_ramp = snapshot.FindTunnel(on_ramp),
-       .route = snapshot.FindRoute(tuple.realm, tuple.destination.address)
-                    .value_or(Snapshot::RouteRef())});
-  Judgement judgement = {.rule = std::move(decision.rule)};
+  FlowStart start = MakeFlowStart(
+      tuple, snapshot.FindVnet(tuple.realm), snapshot.FindTunnel(on_ramp),
+      snapshot.FindRoute(tuple.realm, tuple.destination.address)
+          .value_or(Snapshot::RouteRef()),
+      absl::Now());
+  start.icmp_type = EchoTypeOf(tuple);
+  start.asked = FlowStart::Asked::kAgain;
+  Decision decision = hooks.OnFlowStart(start);
+  Judgement judgement = {.rule = std::move(decision.rule),
+                         .pool = std::string(decision.pool)};
   if (decision.action == Decision::Action::kAllow) return judgement;
+  if (decision.reason == RP_DROP_POLICY_REVOKED) {
+    judgement.fate = FlowFate::kRevoked;
+    judgement.why = "policy: its identity is revoked";
+    return judgement;
+  }
   judgement.fate = FlowFate::kRefused;
   judgement.why = judgement.rule.empty() ? "policy: no rule allows it"
                                          : "policy: a rule refuses it";
@@ -128,7 +138,8 @@ std::string Judge::WayDiffers(const FlowTuple& from, const FlowTuple& to,
 
 template <typename F>
 std::string Judge::PoolDiffers(const typename F::Key& key,
-                               const typename F::Value& value) const {
+                               const typename F::Value& value,
+                               const std::string& chosen) const {
   if (KindOf(value.flow) != RP_FLOW_FORWARD_NAT ||
       key.realm == RP_REALM_UNDERLAY)
     return "";
@@ -138,8 +149,9 @@ std::string Judge::PoolDiffers(const typename F::Key& key,
   const Flows::NatHolds holds = deps_.flows.NatHoldsOf<F>(key, value);
   if (!route || holds.empty()) return "";
   const std::string pool(holds[0].request.pool);
-  if (route->route->pool == pool) return "";
-  return absl::StrCat("pool: ", route->route->pool, ", before ", pool);
+  const std::string& now = chosen.empty() ? route->route->pool : chosen;
+  if (now == pool) return "";
+  return absl::StrCat("pool: ", now, ", before ", pool);
 }
 
 template <typename F>
@@ -158,7 +170,8 @@ Judgement Judge::Of(uint32_t slot, OnChange depth) const {
     return judgement;
   const std::string& before = deps_.flows.RuleAt<F>(slot);
   judgement.why = WayDiffers(from, to, value.flow);
-  if (judgement.why.empty()) judgement.why = PoolDiffers<F>(key, value);
+  if (judgement.why.empty())
+    judgement.why = PoolDiffers<F>(key, value, judgement.pool);
   // Unknown of flows of an earlier run, for a while.
   if (judgement.why.empty() && !before.empty() && before != judgement.rule)
     judgement.why = absl::StrCat("rule: ", judgement.rule, ", before ", before);

@@ -44,6 +44,7 @@ struct Judgement {
   FlowFate fate = FlowFate::kStays;
   std::string rule;  // that decides now; empty: none
   std::string why;   // "route: tunnel fra, before tunnel two"
+  std::string pool;  // of NAT, instead of the route's; empty: that one
 };
 
 // What the policy of `snapshot` says about the flow whose forward entry is in
@@ -88,7 +89,8 @@ class Judge {
                            const rp_flow& flow) const;
   template <typename F>
   std::string PoolDiffers(const typename F::Key& key,
-                          const typename F::Value& value) const;
+                          const typename F::Value& value,
+                          const std::string& chosen) const;
 
   Dependencies deps_;
   const Snapshot* snapshot_;

@@ -130,6 +130,14 @@ bool Packet::IsEcho() const {
                        icmp_type == ICMP6_ECHO_REPLY;
 }
 
+uint8_t EchoTypeOf(const FlowTuple& tuple) {
+  const bool reply = tuple.source.port == 0 && tuple.destination.port != 0;
+  if (tuple.protocol == IPPROTO_ICMP) return reply ? ICMP_ECHOREPLY : ICMP_ECHO;
+  if (tuple.protocol == IPPROTO_ICMPV6)
+    return reply ? ICMP6_ECHO_REPLY : ICMP6_ECHO_REQUEST;
+  return 0;
+}
+
 std::optional<Packet> ParsePacket(uint32_t realm,
                                   absl::Span<const uint8_t> bytes) {
   Packet packet;

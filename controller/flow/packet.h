@@ -36,6 +36,10 @@ struct Packet {
   bool IsSyn() const { return (tcp_flags & (kTcpSyn | kTcpAck)) == kTcpSyn; }
 };
 
+// Of the first packet of an ICMP or ICMPv6 flow: only echo begins one, and a
+// reply's identifier stands where a destination port would. Else 0.
+uint8_t EchoTypeOf(const FlowTuple& tuple);
+
 // Nothing if the packet is shorter than its headers say, or has more than
 // eight extension headers. Keeps pointing into `bytes`.
 std::optional<Packet> ParsePacket(uint32_t realm,

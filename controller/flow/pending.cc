@@ -29,7 +29,7 @@ bool Pending::Add(Waiting waiting) {
   std::deque<Waiting>& queue = queues_[waiting.next_hop];
   if (!record && queue.size() >= kPerNextHop) return false;
   bytes_ += bytes;
-  ++flows_.try_emplace(waiting.tuple, Flow{waiting.next_hop, 0, waiting.rule})
+  ++flows_.try_emplace(waiting.tuple, Flow{waiting.next_hop, 0})
         .first->second.packets;
   queue.push_back(std::move(waiting));
   ++size_;

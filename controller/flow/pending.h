@@ -24,7 +24,6 @@ class Pending {
     std::vector<uint8_t> packet;
     std::vector<std::vector<uint8_t>> parts;  // if it is the first fragment
     FlowTuple tuple;
-    std::string rule;
     uint32_t next_hop = 0;  // that it waits for
     uint32_t epoch = 0;     // configuration that allowed it
     uint32_t since = 0;     // tick
@@ -41,7 +40,6 @@ class Pending {
   struct Flow {
     uint32_t next_hop = 0;
     uint32_t packets = 0;
-    std::string rule;  // that allowed it
   };
 
   // Null if none waits.

@@ -6,6 +6,7 @@
 
 #include "controller/base/status.h"
 #include "controller/flow/expiry.h"
+#include "controller/flow/packet.h"
 #include "maps/realm.h"
 
 namespace rampart {

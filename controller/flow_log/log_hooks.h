@@ -21,6 +21,7 @@ class LogHooks final : public FlowHooks {
                     ? ToTicks(update_interval)
                     : 0) {}
 
+  void OnApply(const Snapshot& snapshot) override { inner_.OnApply(snapshot); }
   Decision OnFlowStart(const FlowStart& start) override {
     return inner_.OnFlowStart(start);
   }
@@ -29,7 +30,10 @@ class LogHooks final : public FlowHooks {
     inner_.OnFlowEnd(end);
   }
   Following following() const override { return {true, update_}; }
-  void OnFlowInstalled(const FlowState& flow) override { log_.Start(flow); }
+  void OnFlowInstalled(const FlowState& flow) override {
+    log_.Start(flow);
+    inner_.OnFlowInstalled(flow);
+  }
   void OnFlowRefused(const FlowState& flow, rp_outcome reason) override {
     log_.Deny(flow, reason);
   }

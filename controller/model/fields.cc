@@ -72,6 +72,12 @@ const Tree* Fields::Find(std::string_view key) {
 
 bool Fields::Has(std::string_view key) { return Find(key) != nullptr; }
 
+bool Fields::HasEmptyList(std::string_view key) {
+  const Tree* value = Find(key);
+  return value != nullptr && value->kind == Tree::Kind::kList &&
+         value->children.empty();
+}
+
 void Fields::Require(std::string_view key) {
   if (!Has(key) && tree_.kind == Tree::Kind::kMap)
     mistakes_.Add(tree_.line,
@@ -108,6 +114,7 @@ void Fields::ReadMap(std::string_view key,
 
 void Fields::ReadLabels(std::string_view key, Labels& out) {
   ReadMap(key, [&](Fields& labels) {
+    if (labels.tree_.kind != Tree::Kind::kMap) return;
     for (const Tree& child : labels.tree_.children) {
       const absl::StatusOr<std::string> name = ParseName(child.key);
       if (!name.ok())

@@ -35,6 +35,8 @@ class Fields {
 
   // True if the map has this key, which counts as asking for it.
   bool Has(std::string_view key);
+  // True if it is there with a list that holds nothing.
+  bool HasEmptyList(std::string_view key);
   // The key must be there.
   void Require(std::string_view key);
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "controller/model/json_parts.h"
 #include "controller/model/mistakes.h"
 #include "controller/model/read.h"
 #include "controller/model/tree.h"
@@ -15,41 +16,11 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr char kLine[] = "line";
-
-template <typename T>
-Json Strings(const std::vector<T>& values) {
-  Json array = Json::array();
-  for (const T& value : values) array.push_back(value.ToString());
-  return array;
-}
-
-Json Ports(const std::vector<PortRange>& ranges) {
-  Json array = Json::array();
-  for (const PortRange& ports : ranges) array.push_back(PortsToString(ports));
-  return array;
-}
-
 template <typename T>
 Json Array(const std::vector<T>& values) {
   Json array = Json::array();
   for (const T& value : values) array.push_back(ToJson(value));
   return array;
-}
-
-// Sets a key unless its value is what a reader takes for a missing one.
-void Put(Json& json, const char* key, Json value) {
-  // empty() of a JSON value is about arrays and objects only.
-  if (value.is_string() && value.get_ref<const std::string&>().empty()) return;
-  if (value.is_structured() && value.empty()) return;
-  if (value == 0 || value == false) return;
-  json[key] = std::move(value);
-}
-
-Json LabelsToJson(const Labels& labels) {
-  Json json = Json::object();
-  for (const auto& [key, value] : labels) json[key] = value;
-  return json;
 }
 
 Json PeerToJson(TunnelType type, const Peer& peer) {
@@ -79,18 +50,6 @@ Json ProbeToJson(const TunnelProbe& probe) {
           {"interval", absl::FormatDuration(probe.interval)},
           {"failures", probe.failures},
           {"successes", probe.successes}};
-}
-
-Json MatchToJson(const PolicyMatch& match) {
-  Json json = Json::object();
-  Put(json, "vnet", match.vnet);
-  Put(json, "tunnel", match.tunnel);
-  if (match.protocol) json["protocol"] = RuleProtocolToString(*match.protocol);
-  Put(json, "sources", Strings(match.sources));
-  Put(json, "destinations", Strings(match.destinations));
-  Put(json, "source_ports", Ports(match.source_ports));
-  Put(json, "destination_ports", Ports(match.destination_ports));
-  return json;
 }
 
 // line: of what it is in, for values, which have none of their own.
@@ -159,6 +118,7 @@ Json ToJson(const Tunnel& tunnel) {
   Put(json, "device", tunnel.device);
   Put(json, "sources", Strings(tunnel.sources));
   Put(json, "probe", ProbeToJson(tunnel.probe));
+  PutWho(json, tunnel);
   Put(json, kLine, tunnel.line);
   return json;
 }
@@ -183,21 +143,13 @@ Json ToJson(const Route& route) {
   return json;
 }
 
-Json ToJson(const PolicyRule& rule) {
-  Json json = {{"name", rule.name}};
-  Put(json, "match", MatchToJson(rule.match));
-  json["action"] = WordOf(kPolicyActions, rule.action);
-  Put(json, kLine, rule.line);
-  return json;
-}
-
 Json ToJson(const Tenant& tenant) {
   Json json = {{"name", tenant.name}};
   Put(json, "id", tenant.id);
   Put(json, "vnets", Array(tenant.vnets));
   Put(json, "tunnels", Array(tenant.tunnels));
   Put(json, "routes", Array(tenant.routes));
-  Put(json, "policies", Array(tenant.policies));
+  PutPolicy(json, tenant);
   Put(json, kLine, tenant.line);
   return json;
 }

@@ -16,6 +16,7 @@ nlohmann::ordered_json ToJson(const Vnet& vnet);
 nlohmann::ordered_json ToJson(const Tunnel& tunnel);
 nlohmann::ordered_json ToJson(const Route& route);
 nlohmann::ordered_json ToJson(const PolicyRule& rule);
+nlohmann::ordered_json ToJson(const PolicyTest& test);
 nlohmann::ordered_json ToJson(const Tenant& tenant);
 
 // The other way round, as strict as resources.yaml. Errors: InvalidArgument

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "controller/model/read.h"
 
-#include <netinet/in.h>
-
 #include <algorithm>
 #include <optional>
 #include <utility>
@@ -10,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "controller/base/text.h"
+#include "controller/model/read_policy.h"
 #include "controller/model/words.h"
 
 namespace rampart {
@@ -164,29 +163,6 @@ void ReadPeers(Fields& fields, Tunnel& tunnel) {
     fields.Mistake("peers", "holds no peer; write at least one");
 }
 
-bool HasPorts(uint8_t protocol) {
-  return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP;
-}
-
-PolicyMatch ReadMatch(Fields& fields) {
-  PolicyMatch match;
-  fields.Read("vnet", ParseName, match.vnet);
-  fields.Read("tunnel", ParseName, match.tunnel);
-  fields.Read("protocol", ParseRuleProtocol, match.protocol);
-  fields.ReadList("sources", Prefix::Parse, match.sources);
-  fields.ReadList("destinations", Prefix::Parse, match.destinations);
-  fields.ReadList("source_ports", ParsePorts, match.source_ports);
-  fields.ReadList("destination_ports", ParsePorts, match.destination_ports);
-  const bool ports =
-      !match.source_ports.empty() || !match.destination_ports.empty();
-  if (ports && match.protocol && !HasPorts(*match.protocol))
-    fields.Mistake("protocol",
-                   absl::StrCat(RuleProtocolToString(*match.protocol),
-                                " never matches together with ports; write "
-                                "tcp or udp, or leave the ports out"));
-  return match;
-}
-
 }  // namespace
 
 Vnet ReadVnet(Fields& fields) {
@@ -215,6 +191,7 @@ Tunnel ReadTunnel(Fields& fields, Ids ids) {
   fields.Required("type", OneOf(kTunnelTypes), type);
   fields.Read("vnet", ParseName, tunnel.vnet);
   fields.ReadList("sources", Prefix::Parse, tunnel.sources);
+  ReadWho(fields, tunnel);
   if (!type) {
     fields.Ignore({"edge", "device", "peers", "probe"});
     return tunnel;
@@ -258,16 +235,6 @@ Route ReadRoute(Fields& fields) {
   return route;
 }
 
-PolicyRule ReadPolicyRule(Fields& fields) {
-  PolicyRule rule;
-  rule.line = fields.line();
-  fields.Required("name", ParseName, rule.name);
-  fields.ReadMap("match",
-                 [&](Fields& match) { rule.match = ReadMatch(match); });
-  fields.Required("action", OneOf(kPolicyActions), rule.action);
-  return rule;
-}
-
 Tenant ReadTenant(Fields& fields, Ids ids) {
   Tenant tenant;
   tenant.line = fields.line();
@@ -285,9 +252,7 @@ Tenant ReadTenant(Fields& fields, Ids ids) {
     Route route = ReadRoute(item);
     if (item.ok()) tenant.routes.push_back(std::move(route));
   });
-  fields.ReadMaps("policies", "policy", [&](Fields& item) {
-    tenant.policies.push_back(ReadPolicyRule(item));
-  });
+  ReadPolicy(fields, tenant);
   return tenant;
 }
 

@@ -20,6 +20,7 @@ Vnet ReadVnet(Fields& fields);
 Tunnel ReadTunnel(Fields& fields, Ids ids);
 Route ReadRoute(Fields& fields);
 PolicyRule ReadPolicyRule(Fields& fields);
+PolicyTest ReadPolicyTest(Fields& fields);
 Tenant ReadTenant(Fields& fields, Ids ids);
 
 }  // namespace rampart

@@ -25,6 +25,10 @@ constexpr Word<uint8_t> kProtocols[] = {{"tcp", IPPROTO_TCP},
                                         {"udp", IPPROTO_UDP},
                                         {"icmp", IPPROTO_ICMP},
                                         {"sctp", IPPROTO_SCTP}};
+constexpr size_t kIdentityMax = 255;
+constexpr size_t kContactMax = 200;
+constexpr Word<uint8_t> kIcmpTypes[] = {{"echo-request", kEchoRequest},
+                                        {"echo-reply", 0}};
 
 absl::Status Wrong(std::string_view text, std::string_view what,
                    std::string_view right) {
@@ -162,6 +166,45 @@ absl::StatusOr<std::optional<uint8_t>> ParseRuleProtocol(
 std::string RuleProtocolToString(uint8_t protocol) {
   const std::string_view word = WordOf(kProtocols, protocol);
   return word.empty() ? absl::StrCat(protocol) : std::string(word);
+}
+
+absl::StatusOr<std::string> ParseIdentity(std::string_view text) {
+  const bool fits = !text.empty() && text.size() <= kIdentityMax &&
+                    !text.starts_with("group:") &&
+                    std::none_of(text.begin(), text.end(), [](unsigned char c) {
+                      return c <= ' ' || c == 0x7f;
+                    });
+  if (!fits)
+    return Wrong(text, "is not an identity",
+                 "at most 255 characters without spaces, such as "
+                 "alice@example.com");
+  return std::string(text);
+}
+
+absl::StatusOr<std::string> ParseContact(std::string_view text) {
+  const bool fits =
+      !text.empty() && text.size() <= kContactMax && IsUtf8(text) &&
+      std::none_of(text.begin(), text.end(),
+                   [](unsigned char c) { return c < ' ' || c == 0x7f; });
+  if (!fits)
+    return Wrong(text, "is not a contact",
+                 "at most 200 bytes on one line, such as noc@example.com");
+  return std::string(text);
+}
+
+absl::StatusOr<uint8_t> ParseIcmpType(std::string_view text) {
+  for (const Word<uint8_t>& type : kIcmpTypes)
+    if (type.text == text) return type.value;
+  const std::optional<uint64_t> number = Digits(text);
+  if (!number || *number > UINT8_MAX)
+    return Wrong(text, "is not an ICMP type",
+                 "echo-request, echo-reply or a number from 0 to 255");
+  return static_cast<uint8_t>(*number);
+}
+
+std::string IcmpTypeToString(uint8_t type) {
+  const std::string_view word = WordOf(kIcmpTypes, type);
+  return word.empty() ? absl::StrCat(type) : std::string(word);
 }
 
 std::string Suggestion(std::string_view text,

@@ -43,6 +43,11 @@ inline constexpr Word<PolicyAction> kPolicyActions[] = {
 inline constexpr Word<OnChange> kOnChanges[] = {{"keep", OnChange::kKeep},
                                                 {"recheck", OnChange::kRecheck},
                                                 {"cut", OnChange::kCut}};
+inline constexpr Word<Layer> kLayers[] = {{"ip", Layer::kIp},
+                                          {"tcp", Layer::kTcp},
+                                          {"udp", Layer::kUdp},
+                                          {"http", Layer::kHttp},
+                                          {"ssh", Layer::kSsh}};
 inline constexpr Word<bool> kBooleans[] = {{"false", false}, {"true", true}};
 
 template <typename E, size_t N>
@@ -102,6 +107,23 @@ std::string PortsToString(const PortRange& ports);
 // "tcp", "udp", "icmp", "sctp", a number, or "any": absent.
 absl::StatusOr<std::optional<uint8_t>> ParseRuleProtocol(std::string_view text);
 std::string RuleProtocolToString(uint8_t protocol);
+// Who may be on the other side of a tunnel: at most 255 visible characters,
+// not beginning with "group:".
+absl::StatusOr<std::string> ParseIdentity(std::string_view text);
+// For people: at most 200 bytes of text on one line.
+absl::StatusOr<std::string> ParseContact(std::string_view text);
+inline constexpr uint8_t kEchoRequest = 8;     // ICMP
+inline constexpr uint8_t kEchoRequest6 = 128;  // ICMPv6
+// "echo-request", "echo-reply", or a number. Those of ICMP stand for those of
+// ICMPv6, too.
+absl::StatusOr<uint8_t> ParseIcmpType(std::string_view text);
+std::string IcmpTypeToString(uint8_t type);
+// "mon-fri 08:00-18:00", "sat,sun", "22:00-06:00"; UTC.
+absl::StatusOr<TimeWindow> ParseTimeWindow(std::string_view text);
+std::string TimeWindowToString(const TimeWindow& window);
+// RFC 3339: "2026-11-22T08:00:00Z".
+absl::StatusOr<absl::Time> ParseTime(std::string_view text);
+std::string TimeToString(absl::Time time);
 
 // What to write instead of `text`, which is none of `known`: `did you mean
 // "x"?`, or all of them if none is near.

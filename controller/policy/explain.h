@@ -25,9 +25,12 @@ struct NearRule {
 };
 
 struct PolicyExplanation {
-  Decision decision;  // as PolicyHooks::OnFlowStart() says
+  Decision decision;  // as PolicyHooks::OnFlowStart() says, limits aside
   size_t tried = 0;   // rules looked at, the one that matched among them
   const PolicyRule* matched = nullptr;  // null: none, so it is refused
+  bool revoked = false;                 // an identity is; no rule was looked at
+  // The shadow rule that would decide if it were in force.
+  const PolicyRule* shadow = nullptr;
   // If the flow is refused: at most three, those with the fewest differences
   // first, another protocol last of them, then in the order of the rules.
   std::vector<NearRule> nearest;

@@ -4,22 +4,29 @@
 #include <netinet/in.h>
 
 #include <algorithm>
-#include <vector>
+
+#include "controller/base/text.h"
 
 namespace rampart {
 namespace {
+
+constexpr int kMinutesOfDay = 24 * 60;
+constexpr uint8_t kEchoReply = 0;
+constexpr uint8_t kEchoRequest = 8;
+constexpr uint8_t kEchoRequest6 = 128;
+constexpr uint8_t kEchoReply6 = 129;
 
 bool ProtocolMatches(uint8_t wanted, uint8_t protocol) {
   if (wanted == IPPROTO_ICMP && protocol == IPPROTO_ICMPV6) return true;
   return wanted == protocol;
 }
 
-bool AddressMatches(const std::vector<Prefix>& prefixes,
+bool AddressMatches(const std::vector<const AddressSet*>& sets,
                     const IpAddress& address) {
-  return prefixes.empty() || std::any_of(prefixes.begin(), prefixes.end(),
-                                         [&](const Prefix& prefix) {
-                                           return prefix.Contains(address);
-                                         });
+  return sets.empty() ||
+         std::any_of(sets.begin(), sets.end(), [&](const AddressSet* set) {
+           return set->Contains(address);
+         });
 }
 
 // An ICMP identifier takes a port's place in the tuple, but is none: a rule
@@ -33,50 +40,122 @@ bool PortMatches(const std::vector<PortRange>& ranges, uint8_t protocol,
   });
 }
 
+// Echo is written as of ICMP for both families.
+bool IcmpTypeMatches(const std::vector<uint8_t>& types,
+                     const PolicyQuery& query) {
+  if (types.empty()) return true;
+  const bool v6 = query.protocol == IPPROTO_ICMPV6;
+  if (query.protocol != IPPROTO_ICMP && !v6) return false;
+  const auto has = [&](uint8_t type) {
+    return std::find(types.begin(), types.end(), type) != types.end();
+  };
+  if (has(query.icmp_type)) return true;
+  if (v6 && query.icmp_type == kEchoRequest6) return has(kEchoRequest);
+  return v6 && query.icmp_type == kEchoReply6 && has(kEchoReply);
+}
+
+bool IdentityMatches(const std::vector<const IdentitySet*>& sets,
+                     std::string_view identity) {
+  return sets.empty() ||
+         std::any_of(sets.begin(), sets.end(), [&](const IdentitySet* set) {
+           return set->contains(Abseil(identity));
+         });
+}
+
+bool ContextMatches(const Labels& wanted, const Labels* context) {
+  return std::all_of(wanted.begin(), wanted.end(), [&](const auto& field) {
+    return context != nullptr &&
+           std::find(context->begin(), context->end(), field) != context->end();
+  });
+}
+
+bool InWindow(const TimeWindow& window, int minute) {
+  const int now = minute % kMinutesOfDay;
+  int day = minute / kMinutesOfDay;
+  const bool over_midnight = window.from > window.to;
+  if (over_midnight && now < window.to)
+    day = (day + 6) % 7;  // it began the day before
+  else if (now < window.from || (!over_midnight && now >= window.to))
+    return false;
+  return window.days >> day & 1;
+}
+
 }  // namespace
 
-bool PartMatches(PolicyPart part, const PolicyMatch& match,
-                 const FlowStart& start) {
-  const FlowTuple& tuple = start.tuple;
+int MinuteOfWeek(absl::Time time) {
+  constexpr int64_t kThursday = 3 * kMinutesOfDay;  // 1 January 1970
+  const int64_t minutes = absl::ToInt64Minutes(
+      absl::Floor(time - absl::UnixEpoch(), absl::Minutes(1)));
+  const int64_t minute = (minutes + kThursday) % kMinutesOfWeek;
+  return static_cast<int>(minute < 0 ? minute + kMinutesOfWeek : minute);
+}
+
+bool InTimes(const std::vector<TimeWindow>& windows, absl::Time time) {
+  if (windows.empty()) return true;
+  const int minute = MinuteOfWeek(time);
+  return std::any_of(
+      windows.begin(), windows.end(),
+      [&](const TimeWindow& window) { return InWindow(window, minute); });
+}
+
+void AddMinutes(const std::vector<TimeWindow>& windows,
+                std::vector<int>& minutes) {
+  for (const TimeWindow& window : windows) {
+    for (int day = 0; day < 7; ++day) {
+      if (!(window.days >> day & 1)) continue;
+      const int begin = day * kMinutesOfDay + window.from;
+      const int end = day * kMinutesOfDay + window.to +
+                      (window.from > window.to ? kMinutesOfDay : 0);
+      minutes.push_back(begin);
+      minutes.push_back(end % kMinutesOfWeek);
+    }
+  }
+}
+
+bool PartMatches(PolicyPart part, const CompiledRule& compiled,
+                 const PolicyQuery& query) {
+  const PolicyMatch& match = compiled.rule->match;
   switch (part) {
     case PolicyPart::kProtocol:
       return !match.protocol ||
-             ProtocolMatches(*match.protocol, tuple.protocol);
+             ProtocolMatches(*match.protocol, query.protocol);
     case PolicyPart::kDestinationPorts:
-      return PortMatches(match.destination_ports, tuple.protocol,
-                         tuple.destination.port);
+      return PortMatches(match.destination_ports, query.protocol,
+                         query.destination_port);
     case PolicyPart::kSourcePorts:
-      return PortMatches(match.source_ports, tuple.protocol, tuple.source.port);
+      return PortMatches(match.source_ports, query.protocol, query.source_port);
+    case PolicyPart::kIcmpTypes:
+      return IcmpTypeMatches(match.icmp_types, query);
     case PolicyPart::kSources:
-      return AddressMatches(match.sources, tuple.source.address);
+      return AddressMatches(compiled.sources, query.source);
     case PolicyPart::kDestinations:
-      return AddressMatches(match.destinations, tuple.destination.address);
+      return AddressMatches(compiled.destinations, query.destination);
     case PolicyPart::kVnet:
-      return match.vnet.empty() || start.vnet.vnet->name == match.vnet;
+      return match.vnet.empty() || query.vnet == match.vnet;
     case PolicyPart::kTunnel:
-      return match.tunnel.empty() ||
-             (start.on_ramp.tunnel != nullptr &&
-              start.on_ramp.tunnel->name == match.tunnel);
+      return match.tunnel.empty() || query.tunnel == match.tunnel;
+    case PolicyPart::kIdentities:
+      return IdentityMatches(compiled.identities, query.identity);
+    case PolicyPart::kTimes:
+      return InTimes(match.times, query.time);
+    case PolicyPart::kContext:
+      return ContextMatches(match.context, query.context);
   }
   return false;
 }
 
-bool Matches(const PolicyMatch& match, const FlowStart& start) {
+bool Matches(const CompiledRule& rule, const PolicyQuery& query) {
   // Spelled out: with constants, nothing is left of the switch.
   const auto matches = [&](PolicyPart part) {
-    return PartMatches(part, match, start);
+    return PartMatches(part, rule, query);
   };
   return matches(PolicyPart::kProtocol) &&
          matches(PolicyPart::kDestinationPorts) &&
-         matches(PolicyPart::kSourcePorts) && matches(PolicyPart::kSources) &&
-         matches(PolicyPart::kDestinations) && matches(PolicyPart::kVnet) &&
-         matches(PolicyPart::kTunnel);
-}
-
-const PolicyRule* FindRule(const Tenant& tenant, const FlowStart& start) {
-  for (const PolicyRule& rule : tenant.policies)
-    if (Matches(rule.match, start)) return &rule;
-  return nullptr;
+         matches(PolicyPart::kSourcePorts) && matches(PolicyPart::kIcmpTypes) &&
+         matches(PolicyPart::kSources) && matches(PolicyPart::kDestinations) &&
+         matches(PolicyPart::kVnet) && matches(PolicyPart::kTunnel) &&
+         matches(PolicyPart::kIdentities) && matches(PolicyPart::kTimes) &&
+         matches(PolicyPart::kContext);
 }
 
 }  // namespace rampart

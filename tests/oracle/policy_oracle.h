@@ -18,10 +18,17 @@ struct PolicyFlow {
   IpAddress destination;
   int source_port = 0;
   int destination_port = 0;
+  std::string identity;
+  int icmp_type = 0;
+  Labels context;
+  int day = 0;     // 0: Monday
+  int minute = 0;  // since midnight
 };
 
-// Position of the rule that decides; -1: none.
-int DecidingRule(const std::vector<PolicyRule>& rules, const PolicyFlow& flow);
+// Position of the rule that decides; -1: none. Shadow rules do if `shadows`.
+int DecidingRule(const std::vector<PolicyRule>& rules,
+                 const std::vector<Group>& groups, const PolicyFlow& flow,
+                 bool shadows = true);
 
 }  // namespace rampart::oracle
 

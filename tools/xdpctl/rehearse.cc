@@ -15,6 +15,7 @@
 #include "controller/base/status.h"
 #include "controller/compile/snapshot.h"
 #include "controller/config/edge_config.h"
+#include "controller/flow/packet.h"
 #include "controller/flow_log/history_query.h"
 #include "controller/policy/policy_hooks.h"
 #include "controller/store/ids.h"
@@ -135,11 +136,13 @@ std::pair<std::string, std::string> Rehearsal::Decide(const Json& record) {
       snapshot_.FindRoute(tuple->realm, tuple->destination.address);
   if (!route || route->route->kind == Route::Kind::kBlackhole)
     return {"no route", ""};
-  const Decision decision =
-      policy_.OnFlowStart({.tuple = *tuple,
-                           .vnet = snapshot_.FindVnet(tuple->realm),
-                           .on_ramp = on_ramp,
-                           .route = *route});
+  absl::Time time = absl::Now();
+  std::string error;
+  absl::ParseTime(absl::RFC3339_full, Cell(At(record, "time")), &time, &error);
+  FlowStart start = MakeFlowStart(*tuple, snapshot_.FindVnet(tuple->realm),
+                                  on_ramp, *route, time);
+  start.icmp_type = EchoTypeOf(*tuple);
+  const Decision decision = policy_.OnFlowStart(start);
   return {decision.action == Decision::Action::kAllow ? "allow" : "refuse",
           decision.rule};
 }

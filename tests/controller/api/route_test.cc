@@ -15,7 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "controller/api/handlers.h"
 #include "controller/api/peer_rows.h"
-#include "controller/policy/match.h"
+#include "controller/policy/policy_hooks.h"
 #include "tests/controller/api/fakes.h"
 #include "tests/controller/api/json_schema.h"
 
@@ -309,8 +309,7 @@ TEST_F(WhoCanTest, NoFlowThatIsAllowedIsLeftOut) {
           route->route->kind == Route::Kind::kBlackhole)
         continue;
       start.route = *route;
-      const PolicyRule* rule =
-          FindRule(*snapshot.resources().tenants[0], start);
+      const PolicyRule* rule = vnet.policy->FindRule(QueryOf(start));
       if (rule == nullptr || rule->action != PolicyAction::kAllow) continue;
       ++allowed;
       ASSERT_TRUE(document.ok());

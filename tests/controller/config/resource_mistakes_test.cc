@@ -45,11 +45,11 @@ INSTANTIATE_TEST_SUITE_P(
              "3: unknown key \"vnet\" in tenant; did you mean \"vnets\"?"},
         Case{"  id: 7",
              "3: unknown key \"id\" in tenant; known are name, vnets, tunnels, "
-             "routes, policies"},
+             "routes, denials, groups, revoked, policies, tests"},
         Case{"  line: 7",
              "3: unknown key \"line\" in tenant; known are name, vnets, "
              "tunnels, "
-             "routes, policies"},
+             "routes, denials, groups, revoked, policies, tests"},
         Case{"  vnets: [{name: a, vni: 1, vni: 2}]",
              "3: duplicate key \"vni\" in vnet (first on line 3); keep one"},
         Case{"  vnets: [{name: a}]",
@@ -63,7 +63,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{VNET "  tunnels: [{name: t, type: gue, edge: a, peers: [{remote: "
                   "192.0.2.2, auth: none}]}]",
              "4: unknown key \"edge\" in tunnel; known are name, type, vnet, "
-             "sources, peers, probe"},
+             "sources, identities, context, peers, probe"},
         Case{GRE("{remote: 192.0.2.2, auth: none}"),
              "4: unknown key \"auth\" in gre peer; known are remote, key, "
              "checksum, sequence, weight, labels"},
@@ -75,8 +75,8 @@ INSTANTIATE_TEST_SUITE_P(
              "pool"},
         Case{POLICY("{name: a, match: {port: 1}, action: deny}"),
              "5: unknown key \"port\" in match; known are vnet, tunnel, "
-             "protocol, sources, destinations, source_ports, "
-             "destination_ports"},
+             "protocol, sources, destinations, identities, source_ports, "
+             "destination_ports, icmp_types, times, context"},
         Case{POLICY("{name: a}"),
              "5: key \"action\" is missing in policy; add it"}));
 

@@ -83,7 +83,6 @@ Pending::Waiting Waiting(uint32_t next_hop, uint16_t port, uint32_t since = 0) {
       1001, {Ip("10.1.0.5"), port}, {Ip("10.2.0.5"), 53}, IPPROTO_UDP};
   waiting.packet = {static_cast<uint8_t>(port)};
   waiting.since = since;
-  waiting.rule = "r";
   return waiting;
 }
 
@@ -100,7 +99,6 @@ TEST(PendingTest, PacketsLeaveInOrderWhenTheirNextHopIsReady) {
     EXPECT_TRUE(pending.Add(Waiting(7, port)));
   EXPECT_TRUE(pending.Add(Waiting(8, 9)));
   EXPECT_EQ(pending.Find(Waiting(7, 1).tuple)->next_hop, 7u);
-  EXPECT_EQ(pending.Find(Waiting(7, 1).tuple)->rule, "r");
   EXPECT_THAT(PacketsOf(pending.TakeReady([](uint32_t i) { return i == 7; })),
               testing::ElementsAre(3, 1, 2));
   EXPECT_EQ(pending.size(), 1u);

@@ -32,6 +32,10 @@ class PolicyExplanationTest : public ::testing::Test {
     }
     start_.vnet = {&tenant_, &tenant_.vnets[0]};
     start_.on_ramp = {&tenant_, tenant_.tunnels.data(), 0};
+    start_.time = absl::UnixEpoch();
+    tenant_.groups = {{.name = "office",
+                       .prefixes = {Cidr("10.6.0.0/16")},
+                       .identities = {"bob"}}};
     start_.tuple = {0, {Ip("10.1.0.5"), 40000}, {Ip("10.2.0.9"), 80}, 6};
   }
 
@@ -41,10 +45,16 @@ class PolicyExplanationTest : public ::testing::Test {
         {.name = std::move(name), .match = {}, .action = action});
     return tenant_.policies.back().match;
   }
+  PolicyExplanation Explain() const {
+    const CompiledPolicy policy(tenant_);
+    FlowStart start = start_;
+    start.vnet.policy = &policy;
+    return ExplainPolicy(start);
+  }
   // "ssh: dport 80 != 22 | dport = 22" for each rule that is near.
   std::vector<std::string> Nearest() const {
     std::vector<std::string> lines;
-    for (const NearRule& near : ExplainPolicy(start_).nearest) {
+    for (const NearRule& near : Explain().nearest) {
       std::string line = near.rule->name + ":";
       for (const PolicyDifference& d : near.differences)
         absl::StrAppend(&line, " ", d.why, " | ", d.change);
@@ -61,7 +71,7 @@ TEST_F(PolicyExplanationTest, TheRuleThatMatchedAndHowManyWereTried) {
   Add("first").protocol = 17;
   Add("second", PolicyAction::kReject);
   Add("third");
-  const PolicyExplanation explanation = ExplainPolicy(start_);
+  const PolicyExplanation explanation = Explain();
   EXPECT_EQ(explanation.tried, 2u);
   ASSERT_NE(explanation.matched, nullptr);
   EXPECT_EQ(explanation.matched->name, "second");
@@ -102,12 +112,53 @@ TEST_F(PolicyExplanationTest, EveryFieldCanBeTheOne) {
       {[](PolicyMatch& m) { m.vnet = "n2"; }, "r: vnet n0 != n2 | vnet = n2"},
       {[](PolicyMatch& m) { m.tunnel = "n1"; },
        "r: tunnel n0 != n1 | tunnel = n1"},
+      {[](PolicyMatch& m) {
+         m.sources = {Cidr("fd00::/8")};
+         m.source_groups = {"office"};
+       },
+       "r: src 10.1.0.5 not in fd00::/8, group:office | src = 10.6.0.1"},
+      {[](PolicyMatch& m) { m.identity_groups = {"office"}; },
+       "r: nobody knows who sends it, wants group:office | identity = bob"},
+      {[](PolicyMatch& m) {
+         m.times = {{.days = 1, .from = 8 * 60, .to = 18 * 60}};
+       },
+       "r: time Thu 00:00 not in mon 08:00-18:00 | time = Mon 08:00"},
   };
   for (const auto& c : cases) {
     tenant_.policies.clear();
     c.fill(Add("r"));
     EXPECT_THAT(Nearest(), ElementsAre(c.says));
   }
+}
+
+TEST_F(PolicyExplanationTest, AnIcmpTypeCanBeTheOne) {
+  start_.tuple = {0, {Ip("10.1.0.5"), 7}, {Ip("10.2.0.9"), 0}, 1};
+  start_.icmp_type = 0;
+  Add("r").icmp_types = {8};
+  EXPECT_THAT(Nearest(),
+              ElementsAre("r: icmp_type 0 != echo-request | icmp_type = "
+                          "echo-request"));
+}
+
+TEST_F(PolicyExplanationTest, NoRuleHelpsWhoIsRevoked) {
+  Add("all");
+  tenant_.revoked = {"bob"};
+  start_.identity = "bob";
+  const PolicyExplanation explanation = Explain();
+  EXPECT_TRUE(explanation.revoked);
+  EXPECT_EQ(explanation.decision.reason, RP_DROP_POLICY_REVOKED);
+  EXPECT_EQ(explanation.tried, 0u);
+  EXPECT_TRUE(explanation.nearest.empty());
+}
+
+TEST_F(PolicyExplanationTest, AShadowRuleIsNamedAndDoesNotDecide) {
+  Add("strict", PolicyAction::kReject);
+  tenant_.policies.back().shadow = true;
+  Add("all");
+  const PolicyExplanation explanation = Explain();
+  EXPECT_EQ(explanation.decision.action, Action::kAllow);
+  ASSERT_NE(explanation.shadow, nullptr);
+  EXPECT_EQ(explanation.shadow->name, "strict");
 }
 
 TEST_F(PolicyExplanationTest, IPv6AndWhatHasNoPorts) {
@@ -174,6 +225,8 @@ TEST_F(PolicyExplanationTest, RandomFlowsAreExplainedAsTheyAreDecided) {
     for (int i = 0; i < 8; ++i)
       Add(absl::StrCat(i), static_cast<PolicyAction>(set / 8 % 2 ? i % 3 : 0)) =
           random.Match();
+    const CompiledPolicy policy(tenant_);
+    start_.vnet.policy = &policy;
     for (int i = 0; i < 40; ++i) {
       const oracle::PolicyFlow flow = random.Flow();
       const auto port = [](int value) { return static_cast<uint16_t>(value); };

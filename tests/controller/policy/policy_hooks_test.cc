@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -41,7 +43,8 @@ Decision Decide(const std::vector<PolicyRule>& rules,
   start.tuple.destination = {flow.destination,
                              static_cast<uint16_t>(flow.destination_port)};
   start.tuple.protocol = static_cast<uint8_t>(flow.protocol);
-  start.vnet = {&tenant, &vnet};
+  const CompiledPolicy policy(tenant);
+  start.vnet = {&tenant, &vnet, &policy};
   start.on_ramp.tunnel = &tunnel;
   return PolicyHooks().OnFlowStart(start);
 }
@@ -197,7 +200,7 @@ TEST(PolicyHooksTest, AFlowOfNoTenantIsDenied) {
   EXPECT_EQ(PolicyHooks().OnFlowStart(FlowStart()).action, Action::kDeny);
 }
 
-TEST(PolicyHooksTest, RandomRulesAndFlowsAgreeWithTheOracle) {
+TEST(PolicyHooksTest, RandomRulesAndFlowsAreDecidedAsByTheOracle) {
   RandomPolicy random(11);
   std::vector<int> decided(9);
   for (int set = 0; set < 300; ++set) {
@@ -208,13 +211,184 @@ TEST(PolicyHooksTest, RandomRulesAndFlowsAgreeWithTheOracle) {
                            static_cast<PolicyAction>(i % 3)));
     for (int i = 0; i < 100; ++i) {
       const oracle::PolicyFlow flow = random.Flow();
-      const int expected = oracle::DecidingRule(rules, flow);
+      const int expected = oracle::DecidingRule(rules, {}, flow);
       ++decided[expected + 1];
       ASSERT_EQ(Decide(rules, flow).rule,
                 expected < 0 ? "" : absl::StrCat(expected));
     }
   }
   for (const int count : decided) EXPECT_GT(count, 300) << "hardly tested";
+}
+
+// A tenant in force, and flows of its only vnet through its only tunnel.
+class PolicyInForceTest : public testing::Test {
+ protected:
+  PolicyInForceTest() {
+    tenant_.id = 1;
+    tenant_.name = "acme";
+    tenant_.vnets = {{.name = "main", .vni = 7, .is_default = true}};
+    tenant_.tunnels = {{.id = 3, .name = "t", .vnet = "main"}};
+    tenant_.tunnels[0].identities = {{Cidr("10.1.0.5/32"), "alice"},
+                                     {Cidr("10.2.0.0/16"), "bob"}};
+    tenant_.routes = {
+        {.vnet = "main", .cidr = Cidr("10.2.0.0/16"), .tunnel = "t"}};
+    hooks_ = std::make_unique<PolicyHooks>(
+        [this](const std::string& line) { lines_.push_back(line); });
+  }
+
+  void Apply() {
+    auto next = std::make_unique<const Snapshot>(
+        EdgeConfig(), Resources{.file = "", .tenants = {tenant_}}, ++epoch_);
+    hooks_->OnApply(*next);
+    snapshot_ = std::move(next);
+  }
+  FlowStart Flow(std::string_view from = "10.1.0.5",
+                 std::string_view to = "10.2.0.9") {
+    const FlowTuple tuple = {7, {Ip(from), ++port_}, {Ip(to), 80}, 6};
+    return MakeFlowStart(
+        tuple, snapshot_->FindVnet(7), snapshot_->FindTunnel(3),
+        snapshot_->FindRoute(7, Ip(to)).value_or(Snapshot::RouteRef()), now_);
+  }
+  Decision Ask(const FlowStart& start) { return hooks_->OnFlowStart(start); }
+  // Asks, and if it is allowed, it begins.
+  Decision Begin(const FlowStart& start) {
+    Decision decision = Ask(start);
+    if (decision.action == Action::kAllow)
+      hooks_->OnFlowInstalled(StateOf(start, decision.rule));
+    return decision;
+  }
+  static FlowState StateOf(const FlowStart& start, std::string_view rule) {
+    FlowState state;
+    state.tuple = start.tuple;
+    state.start = 100;
+    state.rule = rule;
+    return state;
+  }
+  void End(const FlowStart& start, std::string_view rule) {
+    FlowEnd end;
+    static_cast<FlowState&>(end) = StateOf(start, rule);
+    hooks_->OnFlowEnd(end);
+  }
+  PolicyHits Hits(size_t rule) {
+    const Tenant& tenant = snapshot_->resources().tenants[0];
+    return hooks_->Hits(tenant, &tenant.policies[rule]);
+  }
+
+  Tenant tenant_;
+  std::unique_ptr<PolicyHooks> hooks_;
+  std::unique_ptr<const Snapshot> snapshot_;
+  uint32_t epoch_ = 0;
+  uint16_t port_ = 1000;
+  absl::Time now_ = absl::FromUnixSeconds(1700000000);
+  std::vector<std::string> lines_;
+};
+
+TEST_F(PolicyInForceTest, HitsAreCountedAndStayWhenTheConfigurationChanges) {
+  tenant_.policies = {Rule("bobs", {.identities = {"bob"}}), Rule("all", {})};
+  Apply();
+  Ask(Flow());
+  Ask(Flow("10.2.0.1"));
+  Ask(Flow("10.1.0.9"));
+  EXPECT_EQ(Hits(0).hits, 1u);
+  EXPECT_EQ(Hits(1).hits, 2u);
+  EXPECT_EQ(Hits(1).last, now_);
+  tenant_.policies.insert(tenant_.policies.begin(),
+                          Rule("new", {.protocol = 1}));
+  Apply();
+  EXPECT_EQ(Hits(0).hits, 0u);
+  EXPECT_EQ(Hits(2).hits, 2u);
+  FlowStart again = Flow();
+  again.asked = FlowStart::Asked::kAgain;
+  Ask(again);
+  EXPECT_EQ(Hits(2).hits, 2u);
+  tenant_.policies = {};
+  Apply();
+  Ask(Flow());
+  EXPECT_EQ(hooks_->Hits(snapshot_->resources().tenants[0], nullptr).hits, 1u);
+}
+
+TEST_F(PolicyInForceTest, AShadowRuleIsCountedAndNotEnforced) {
+  tenant_.policies = {
+      Rule("strict", {.identities = {"alice"}}, PolicyAction::kReject),
+      Rule("same", {.identities = {"bob"}}), Rule("all", {})};
+  tenant_.policies[0].shadow = tenant_.policies[1].shadow = true;
+  tenant_.policies[0].log = true;
+  Apply();
+  EXPECT_EQ(Ask(Flow()).rule, "all");
+  EXPECT_EQ(Ask(Flow("10.2.0.1")).rule, "all");
+  EXPECT_EQ(Hits(0).hits, 1u);
+  EXPECT_EQ(Hits(0).differs, 1u);
+  EXPECT_EQ(Hits(1).hits, 1u);
+  EXPECT_EQ(Hits(1).differs, 0u);
+  EXPECT_EQ(Hits(2).hits, 2u);
+  ASSERT_EQ(lines_.size(), 1u);
+  EXPECT_EQ(lines_[0],
+            "policy: tenant acme, rule strict: would reject tcp 10.1.0.5:1001 "
+            "-> 10.2.0.9:80 in vnet main through t by alice");
+}
+
+TEST_F(PolicyInForceTest, OnlySoManyLinesASecond) {
+  tenant_.policies = {Rule("all", {})};
+  tenant_.policies[0].log = true;
+  Apply();
+  for (int i = 0; i < 250; ++i) Ask(Flow());
+  EXPECT_EQ(lines_.size(), 100u);
+  now_ += absl::Seconds(1);
+  Ask(Flow());
+  ASSERT_EQ(lines_.size(), 102u);
+  EXPECT_NE(lines_[100].find("150 lines"), std::string::npos) << lines_[100];
+}
+
+TEST_F(PolicyInForceTest, WhoIsRevokedNeitherSendsNorReceives) {
+  tenant_.policies = {Rule("all", {})};
+  Apply();
+  EXPECT_EQ(Ask(Flow("10.1.0.5", "192.0.2.1")).action, Action::kAllow);
+  tenant_.revoked = {"alice"};
+  Apply();
+  FlowStart live = Flow("10.1.0.5", "192.0.2.1");
+  live.asked = FlowStart::Asked::kAgain;
+  EXPECT_EQ(Ask(live).reason, RP_DROP_POLICY_REVOKED);
+  EXPECT_EQ(Ask(Flow("10.1.0.5", "192.0.2.1")).reason, RP_DROP_POLICY_REVOKED);
+  EXPECT_EQ(Ask(Flow("10.1.0.6")).action, Action::kAllow);
+  tenant_.revoked = {"bob"};
+  Apply();
+  EXPECT_EQ(Ask(Flow("10.1.0.6")).reason, RP_DROP_POLICY_REVOKED);
+  EXPECT_EQ(hooks_->Revoked(snapshot_->resources().tenants[0]), 2u);
+}
+
+TEST_F(PolicyInForceTest, LimitsRefuseWhatIsNotRemembered) {
+  tenant_.policies = {Rule("few", {})};
+  tenant_.policies[0].limits = {.rate = 5, .concurrent = 3};
+  Apply();
+  std::vector<FlowStart> flows;
+  for (int i = 0; i < 3; ++i) {
+    flows.push_back(Flow());
+    EXPECT_EQ(Begin(flows.back()).action, Action::kAllow);
+  }
+  const Decision full = Begin(Flow());
+  EXPECT_EQ(full.action, Action::kDeny);
+  EXPECT_EQ(full.reason, RP_DROP_POLICY_CONCURRENT);
+  EXPECT_FALSE(full.remember);
+  EXPECT_EQ(full.rule, "few");
+  EXPECT_EQ(Hits(0).limited, 1u);
+  EXPECT_EQ(Hits(0).flows, 3u);
+  // The rule's name stays, so do the flows it counts.
+  tenant_.policies[0].limits.concurrent = 4;
+  Apply();
+  EXPECT_EQ(Begin(Flow()).action, Action::kAllow);
+  EXPECT_EQ(Begin(Flow()).reason, RP_DROP_POLICY_CONCURRENT);
+  for (const FlowStart& flow : flows) End(flow, "few");
+  EXPECT_EQ(Begin(Flow()).action, Action::kAllow);
+  EXPECT_EQ(Begin(Flow()).reason, RP_DROP_POLICY_RATE);
+  now_ += absl::Seconds(1);
+  EXPECT_EQ(Begin(Flow()).action, Action::kAllow);
+}
+
+TEST_F(PolicyInForceTest, APoolIsChosenByTheRule) {
+  tenant_.policies = {Rule("all", {})};
+  tenant_.policies[0].pool = "other";
+  Apply();
+  EXPECT_EQ(Ask(Flow()).pool, "other");
 }
 
 }  // namespace

@@ -15,10 +15,12 @@
 
 namespace rampart {
 
-// Vnets and tunnels are called n0, n1, n2.
+// Vnets, tunnels, identities and groups are called n0, n1, n2.
 class RandomPolicy {
  public:
-  explicit RandomPolicy(uint32_t seed) : random_(seed) {}
+  // more: with groups, identities, ICMP types, times and context.
+  explicit RandomPolicy(uint32_t seed, bool more = false)
+      : random_(seed), more_(more) {}
 
   PolicyMatch Match() {
     PolicyMatch match;
@@ -29,7 +31,23 @@ class RandomPolicy {
     if (One(3)) match.destinations = Prefixes();
     if (One(5)) match.source_ports = Ports();
     if (One(3)) match.destination_ports = Ports();
+    if (!more_) return match;
+    if (One(6)) match.source_groups = {Name()};
+    if (One(6)) match.destination_groups = {Name()};
+    if (One(6)) match.identities = {Name(), Name()};
+    if (One(6)) match.identity_groups = {Name()};
+    if (One(8)) match.icmp_types = {IcmpType(), IcmpType()};
+    if (One(6)) match.times = {Window(), Window()};
+    if (One(6)) match.context = Context();
     return match;
+  }
+  std::vector<Group> Groups() {
+    std::vector<Group> groups;
+    for (const char* name : {"n0", "n1", "n2"})
+      groups.push_back({.name = name,
+                        .prefixes = Prefixes(),
+                        .identities = {Name(), Name()}});
+    return groups;
   }
   oracle::PolicyFlow Flow() {
     const bool v4 = One(2);
@@ -39,7 +57,12 @@ class RandomPolicy {
             .source = Address(v4),
             .destination = Address(v4),
             .source_port = Port(),
-            .destination_port = Port()};
+            .destination_port = Port(),
+            .identity = One(4) ? "" : Name(),
+            .icmp_type = IcmpType(),
+            .context = Context(),
+            .day = static_cast<int>(random_() % 7),
+            .minute = static_cast<int>(random_() % 8) * 180};
   }
 
  private:
@@ -50,6 +73,23 @@ class RandomPolicy {
     return kProtocols[random_() % std::size(kProtocols)];
   }
   uint16_t Port() { return random_() % 12; }
+  uint8_t IcmpType() {
+    constexpr uint8_t kTypes[] = {0, 8, 128, 129};
+    return kTypes[random_() % std::size(kTypes)];
+  }
+  TimeWindow Window() {
+    TimeWindow window;
+    window.days = random_() % 127 + 1;
+    window.from = random_() % 8 * 180;
+    window.to = (window.from + (random_() % 7 + 1) * 180) % (24 * 60);
+    if (window.to == 0) window.to = 24 * 60;
+    return window;
+  }
+  Labels Context() {
+    Labels labels = {{"site", Name()}};
+    if (One(2)) labels.emplace_back("tag", Name());
+    return labels;
+  }
   IpAddress Address(bool v4) {
     uint8_t bytes[16] = {};
     for (uint8_t& byte : bytes) byte = One(2) ? 0x80 : 0;
@@ -73,6 +113,7 @@ class RandomPolicy {
   }
 
   std::mt19937 random_;
+  const bool more_;
 };
 
 }  // namespace rampart

@@ -89,8 +89,56 @@ Resources Everything() {
   match.destinations = {Cidr("::/0"), Cidr("192.0.2.0/24")};
   match.source_ports = {{0, 65535}};
   match.destination_ports = {{80, 80}, {8000, 8100}};
+  match.source_groups = {"office", "vpn"};
+  match.destination_groups = {"office"};
+  match.identities = {"alice@example.com"};
+  match.identity_groups = {"admins"};
+  match.times = {{.days = 0x1f, .from = 480, .to = 1080},
+                 {.days = 0x60},
+                 {.from = 1320, .to = 360}};
+  match.context = {{"site", "fra"}, {"line", "7"}};
+  acme.denials = {.explain = true, .contact = "noc@example.com"};
+  acme.groups = {{.name = "office",
+                  .prefixes = {Cidr("10.1.0.0/16"), Cidr("fd00::/64")},
+                  .line = 18},
+                 {.name = "admins", .identities = {"alice", "bob"}}};
+  acme.revoked = {"mallory"};
+  acme.tunnels[0].identities = {{Cidr("10.0.0.1/32"), "alice"},
+                                {Cidr("fd00::/64"), "bob"}};
+  acme.tunnels[0].context = {{"site", "fra"}};
+  acme.tests = {{.name = "t",
+                 .vnet = "sydney",
+                 .tunnel = "g",
+                 .source = Ip("10.0.0.1"),
+                 .destination = Ip("192.0.2.1"),
+                 .protocol = 6,
+                 .source_port = 1,
+                 .destination_port = 80,
+                 .identity = "alice",
+                 .context = {{"site", "fra"}},
+                 .time = absl::FromUnixSeconds(1700000000),
+                 .expect = PolicyAction::kAllow,
+                 .rule = "a",
+                 .line = 30},
+                {.name = "u",
+                 .source = Ip("fd00::1"),
+                 .destination = Ip("fd00::2"),
+                 .protocol = 58,
+                 .icmp_type = 129}};
   acme.policies = {
-      {.name = "a", .match = match, .action = PolicyAction::kAllow, .line = 20},
+      {.name = "a",
+       .match = match,
+       .action = PolicyAction::kAllow,
+       .layer = Layer::kUdp,
+       .pool = "other",
+       .limits = {.rate = 1,
+                  .concurrent = 2,
+                  .source_rate = 3,
+                  .source_concurrent = 4},
+       .log = true,
+       .shadow = true,
+       .line = 20},
+      {.name = "d", .match = {.icmp_types = {0, 8, 3}}},
       {.name = "b", .match = {.protocol = 99}, .action = PolicyAction::kReject},
       {.name = "c"}};
   return {.file = "/etc/rampart/resources.yaml",
