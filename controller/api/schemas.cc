@@ -32,6 +32,25 @@ flows object What becomes of the flows there were
 on_change string keep, recheck or cut
 confirm_by string|null When the change is taken back unless it is confirmed
 )"},
+    {"config-diff", "What is in force on another edge and not here", R"(
+edge string This one
+epoch integer
+peer string
+peer_epoch integer
+same boolean
+added[] object Only there
+  kind string tenant, vnet, tunnel, route or policy
+  tenant string
+  name string
+changed[] object
+  kind string
+  tenant string
+  name string
+removed[] object Only here
+  kind string
+  tenant string
+  name string
+)"},
     {"confirmation", "An epoch that stays in force", R"(
 epoch integer
 )"},

@@ -142,11 +142,23 @@ absl::StatusOr<int> Apply(Session& session, const Arguments& arguments) {
   return kOk;
 }
 
+// `command`: all but what it does.
+void AddVerb(CLI::App& parent, Session& session, Command command) {
+  auto arguments = std::make_shared<Arguments>();
+  command.exits = {{kNotFound, "there is no such file"}};
+  command.shows = Shows::kAction;
+  command.run = [&session, arguments] { return Apply(session, *arguments); };
+  CLI::App* verb = AddCommand(parent, session, std::move(command));
+  verb->add_option("-f,--file", arguments->file, "resources.yaml; - is stdin")
+      ->type_name("FILE")
+      ->required();
+  AddChangeOptions(*verb, arguments->change);
+}
+
 }  // namespace
 
 void AddApply(CLI::App& app, Session& session) {
-  auto arguments = std::make_shared<Arguments>();
-  CLI::App* apply = AddCommand(
+  AddVerb(
       app, session,
       {.name = "apply",
        .summary = "Make the resources what a file says: all of it or nothing",
@@ -154,14 +166,15 @@ void AddApply(CLI::App& app, Session& session) {
                "\"file:line: what\", as editors understand it.\n\n"
                "With --confirm the change is on probation: if it cut you off, "
                "wait, and the edge goes back by itself.",
-       .example = "xdpctl apply -f resources.yaml --dry-run",
-       .exits = {{kNotFound, "there is no such file"}},
-       .shows = Shows::kAction,
-       .run = [&session, arguments] { return Apply(session, *arguments); }});
-  apply->add_option("-f,--file", arguments->file, "resources.yaml; - is stdin")
-      ->type_name("FILE")
-      ->required();
-  AddChangeOptions(*apply, arguments->change);
+       .example = "xdpctl apply -f resources.yaml --dry-run"});
+}
+
+void AddImport(CLI::App& config, Session& session) {
+  AddVerb(config, session,
+          {.name = "import",
+           .summary = "Make the resources what an export says",
+           .text = "As apply: checked as a whole, all of it or nothing.",
+           .example = "xdpctl config import -f resources.yaml --dry-run"});
 }
 
 }  // namespace rampart::xdpctl

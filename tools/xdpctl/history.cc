@@ -163,6 +163,7 @@ void AddConfig(CLI::App& app, Session& session) {
   CLI::App* config =
       app.add_subcommand("config", "The configuration as a whole");
   AddHistoryVerbs(*config, session);
+  AddConfigCopies(*config, session);
 }
 
 void AddPolicyDiff(CLI::App& policy, Session& session) {

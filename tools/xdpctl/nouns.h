@@ -32,6 +32,9 @@ void AddPolicy(CLI::App& app, Session& session);
 void AddPolicyDiff(CLI::App& policy, Session& session);
 void AddPolicyRehearse(CLI::App& policy, Session& session);
 void AddConfig(CLI::App& app, Session& session);
+// export, import and diff, to the noun config.
+void AddConfigCopies(CLI::App& config, Session& session);
+void AddImport(CLI::App& config, Session& session);
 // history, rollback and confirm: to the nouns config and policy.
 void AddHistoryVerbs(CLI::App& noun, Session& session);
 void AddFlow(CLI::App& app, Session& session);
