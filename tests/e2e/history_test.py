@@ -153,8 +153,11 @@ class HistoryTest(e2e.EdgeTest):
                 path = self.lab.write(
                     "resources.yaml",
                     self.lab_yaml({"acme": new, "globex": OPEN}))
-                self.lab.xdpctl("apply", "-f", path, check=False)
-                died = not self.lab.rampartd.running()
+                done = self.lab.xdpctl("apply", "-f", path, check=False)
+                died = done.returncode != 0
+            if died:
+                wait_for(lambda: not self.lab.rampartd.running(),
+                         "the controller has died")
             os.environ.pop("RAMPART_FAULT")
             if not self.lab.rampartd.running():
                 self.lab.start_edge()
