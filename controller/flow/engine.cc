@@ -13,6 +13,7 @@
 #include "controller/flow/admission.h"
 #include "controller/flow/expiry.h"
 #include "controller/flow/flows.h"
+#include "controller/flow/former_realms.h"
 #include "controller/flow/map_sync.h"
 #include "controller/flow/nat_log.h"
 #include "controller/flow/next_hops.h"
@@ -68,11 +69,12 @@ class EngineImpl final : public Engine {
         replies_({d.data_plane, d.underlay, d.clock, next_hops_, d.hooks}),
         admission_({d.data_plane, d.hooks, d.clock, flows_, next_hops_,
                     replies_, drops_, probes_, Random64(d.random)}),
-        sweep_({d.hooks, d.clock, flows_, next_hops_, d.past}) {}
+        sweep_({d.hooks, d.clock, flows_, next_hops_, formers_, d.past}) {}
 
   // What an earlier run left, but its flows. Once, before all else.
   absl::Status Load() {
     RETURN_IF_ERROR(drops_.Load());
+    RETURN_IF_ERROR(formers_.Adopt(deps_.data_plane.maps().grants));
     return next_hops_.Adopt([this](uint32_t tunnel, uint32_t peer) {
       health_.Suspect(tunnel, peer);
     });
@@ -149,6 +151,7 @@ class EngineImpl final : public Engine {
   Replies replies_;
   std::unique_ptr<PortControl> port_control_;  // null without a log
   Admission admission_;
+  FormerRealms formers_;
   Sweep sweep_;
   rp_config config_ = {};
   uint64_t punts_ = 0;
@@ -181,6 +184,7 @@ absl::Status EngineImpl::Apply(std::shared_ptr<const Snapshot> snapshot,
   probes_.Use(snapshot_.get());
   replies_.Use(snapshot_.get());
   admission_.Use(snapshot_.get(), nat_.get(), port_control_.get());
+  formers_.Use(*snapshot_, on_change);
   sweep_.Use(snapshot_.get(), on_change);
   if (first) {
     flows_.Adopt<FlowV4>();
@@ -211,7 +215,9 @@ absl::Status EngineImpl::SyncRamps() {
   const Maps& maps = deps_.data_plane.maps();
   RETURN_IF_ERROR(Sync(maps.addresses, snapshot_->Addresses()));
   RETURN_IF_ERROR(Sync(maps.prefixes, snapshot_->Prefixes()));
-  RETURN_IF_ERROR(Sync(maps.grants, snapshot_->Grants()));
+  auto grants = snapshot_->Grants();
+  formers_.AddTo(grants);
+  RETURN_IF_ERROR(Sync(maps.grants, grants));
   RETURN_IF_ERROR(Sync(maps.peers4, snapshot_->Peers4()));
   RETURN_IF_ERROR(Sync(maps.peers6, snapshot_->Peers6()));
   // Last: what a CPU remembers from before does not count any more.
@@ -315,6 +321,7 @@ absl::Status EngineImpl::OnTick() {
   RETURN_IF_ERROR(probes_.OnTick());
   RETURN_IF_ERROR(admission_.OnTick());
   RETURN_IF_ERROR(sweep_.Run());
+  if (formers_.TakeForgotten()) RETURN_IF_ERROR(SyncRamps());
   nat_->ReleaseRested();
   if (port_control_) port_control_->OnTick();
   RETURN_IF_ERROR(open_ports_.TakeError());
@@ -404,7 +411,10 @@ bool EngineImpl::Forecast(
     const Snapshot& next, absl::Duration patience,
     absl::FunctionRef<void(const FlowView&, const Judgement&)> visit) const {
   if (!snapshot_) return true;
-  const Judge judge({deps_.hooks, flows_, next_hops_}, &next, snapshot_.get());
+  FormerRealms formers = formers_;
+  formers.Use(next, OnChange::kKeep);
+  const Judge judge({deps_.hooks, flows_, next_hops_, formers}, &next,
+                    snapshot_.get());
   const absl::Time deadline = deps_.clock.Now() + patience;
   return ForecastOf<FlowV4>(judge, deadline, visit) &&
          ForecastOf<FlowV6>(judge, deadline, visit);

@@ -94,10 +94,17 @@ Judge::Judge(const Dependencies& dependencies, const Snapshot* snapshot,
 
 bool Judge::IsGranted(const rp_flow& flow) const {
   if (flow.on_ramp != RP_TUNNEL_UNDERLAY &&
-      !grants_.contains({flow.on_ramp, flow.realm}))
+      !IsGranted(flow.on_ramp, flow.realm))
     return false;
   const rp_next_hop& out = deps_.next_hops.At(flow.next_hop);
-  return !IsTunnel(out) || grants_.contains({out.tunnel, out.realm});
+  return !IsTunnel(out) || IsGranted(out.tunnel, out.realm);
+}
+
+bool Judge::IsCurrent(const rp_flow& flow) const {
+  const rp_next_hop& out = deps_.next_hops.At(flow.next_hop);
+  return (flow.on_ramp == RP_TUNNEL_UNDERLAY ||
+          grants_.contains({flow.on_ramp, flow.realm})) &&
+         (!IsTunnel(out) || grants_.contains({out.tunnel, out.realm}));
 }
 
 // tuple: towards a host that a route of its realm leads to. leaves: it goes on
@@ -169,7 +176,9 @@ Judgement Judge::Of(uint32_t slot, OnChange depth) const {
   if (judgement.fate != FlowFate::kStays || depth != OnChange::kCut)
     return judgement;
   const std::string& before = deps_.flows.RuleAt<F>(slot);
-  judgement.why = WayDiffers(from, to, value.flow);
+  if (!IsCurrent(value.flow))
+    judgement.why = "tunnel: it is in another vnet now";
+  if (judgement.why.empty()) judgement.why = WayDiffers(from, to, value.flow);
   if (judgement.why.empty())
     judgement.why = PoolDiffers<F>(key, value, judgement.pool);
   // Unknown of flows of an earlier run, for a while.

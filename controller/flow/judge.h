@@ -13,6 +13,7 @@
 #include "controller/compile/snapshot.h"
 #include "controller/flow/flow_entry.h"
 #include "controller/flow/flows.h"
+#include "controller/flow/former_realms.h"
 #include "controller/flow/hooks.h"
 #include "controller/flow/next_hops.h"
 #include "controller/model/on_change.h"
@@ -60,6 +61,7 @@ class Judge {
     FlowHooks& hooks;
     const Flows& flows;
     const NextHops& next_hops;
+    const FormerRealms& formers;
   };
   // The configuration; outlives this. before: the one that the flows are known
   // to live by, null if it is not known. Cost: of all grants.
@@ -72,7 +74,8 @@ class Judge {
     return all_ || changed_.contains(flow.realm) ||
            changed_.contains(flow.reverse_realm);
   }
-  // Both its tunnels may still enter the flow's realm.
+  // Both its tunnels may still enter the flow's realm, or have flows left
+  // there.
   bool IsGranted(const rp_flow& flow) const;
 
   // About the flow whose forward entry is in this slot. depth: fates that do
@@ -82,6 +85,12 @@ class Judge {
   Judgement Of(uint32_t slot, OnChange depth) const;
 
  private:
+  // Both may enter it with new flows, too.
+  bool IsCurrent(const rp_flow& flow) const;
+  bool IsGranted(uint32_t tunnel, uint32_t realm) const {
+    return grants_.contains({tunnel, realm}) ||
+           deps_.formers.Has(tunnel, realm);
+  }
   // How it would go otherwise than it does; empty: not at all.
   std::string WayDiffers(const FlowTuple& from, const FlowTuple& to,
                          const rp_flow& flow) const;

@@ -39,7 +39,8 @@ void Sweep::Use(const Snapshot* snapshot, OnChange on_change) {
   // Of a pass that did not come to its end nobody knows what it has checked.
   const bool unfinished = check_next_ || (running_ && check_);
   on_change_ = unfinished ? std::max(on_change_, on_change) : on_change;
-  judge_.emplace(Judge::Dependencies{deps_.hooks, deps_.flows, deps_.next_hops},
+  judge_.emplace(Judge::Dependencies{deps_.hooks, deps_.flows, deps_.next_hops,
+                                     deps_.formers},
                  snapshot, unfinished ? nullptr : snapshot_);
   snapshot_ = snapshot;
   running_ = false;
@@ -52,6 +53,7 @@ void Sweep::Begin() {
   running_ = true;
   before_ = started_;
   started_ = deps_.clock.Tick();
+  deps_.formers.BeginPass();
   check_ = std::exchange(check_next_, false);
   reroute_ = std::exchange(reroute_next_, false);
 }
@@ -83,6 +85,7 @@ absl::Status Sweep::EndPass() {
   check_ = false;
   restore_ = false;
   past_.clear();
+  deps_.formers.EndPass();
   return deps_.next_hops.EndPass();
 }
 
@@ -100,6 +103,7 @@ void Sweep::Visit(uint32_t slot) {
   const rp_flow flow = deps_.flows.table<F>().StateAt(slot);
   deps_.next_hops.MarkUsed(flow.next_hop);
   if (KindOf(flow) == RP_FLOW_REFUSED) return VisitRefusal<F>(slot, flow);
+  deps_.formers.MarkUsed(flow.on_ramp, flow.realm);
   // Of a flow from outside it is the answers that leave by the underlay.
   if (reroute_ && deps_.next_hops.At(flow.next_hop).use == RP_USE_UNDERLAY)
     Reroute<F>(slot);

@@ -30,6 +30,7 @@ class Sweep {
     const Clock& clock;
     Flows& flows;
     NextHops& next_hops;
+    FormerRealms& formers;
     PastSnapshots past = nullptr;
   };
   explicit Sweep(const Dependencies& dependencies)

@@ -53,6 +53,15 @@ class OnChangeTest : public EngineTest {
       if (route.tunnel == "two") route.tunnel = "lan";
   }
 
+  void MoveLan(const std::string& vnet) {
+    resources_.tenants[0].Edit().tunnels[2].vnet = vnet;
+  }
+  // The realm that rp_grants says the tunnel has left; 0: none.
+  uint32_t FormerOfLan(uint32_t realm) const {
+    const auto grant = plane->maps().grants.Get({kLan, realm});
+    return grant.ok() && *grant ? (*grant)->former : 0;
+  }
+
   Resources resources_ = LabResources();
   uint32_t epoch_ = 2;
 };
@@ -148,6 +157,37 @@ TEST_P(OnChangeTest, FlowsOfATenantThatNobodyEditedAreNotAskedAbout) {
   EXPECT_EQ(Ended(), 0u);
   ASSERT_THAT(hooks.starts, SizeIs(2));
   for (const FlowTuple& tuple : hooks.starts) EXPECT_EQ(tuple.realm, kVnet);
+}
+
+TEST_P(OnChangeTest, FlowsStayInTheVnetThatTheirTunnelHasLeft) {
+  Punt(Udp(net.lan, net.fra), kLan);
+  MoveLan("dark");
+  EXPECT_THAT(Forecast(), ElementsAre("3 tunnel: it is in another vnet now"));
+  Change(OnChange::kRecheck);
+  EXPECT_EQ(Ended(), 0u);
+  EXPECT_EQ(FormerOfLan(kDark), kVnet);
+  // What is new begins in the vnet of now; answers to the old still come.
+  Punt(Udp(net.lan, Ip(net.family == Family::kV4 ? "10.1.0.7" : "fd00:1::7")),
+       kLan, kDark);
+  EXPECT_THAT(AllFlows(), SizeIs(1));  // dark routes no such source back
+
+  // A new controller finds it in the map.
+  StartEngine();
+  Change(OnChange::kKeep);
+  EXPECT_EQ(Ended(), 0u);
+  EXPECT_EQ(FormerOfLan(kDark), kVnet);
+
+  Pass(absl::Minutes(10));
+  EXPECT_THAT(AllFlows(), IsEmpty());
+  EXPECT_EQ(FormerOfLan(kDark), 0u);
+}
+
+TEST_P(OnChangeTest, CutLeavesNoFlowInTheVnetThatItsTunnelHasLeft) {
+  Punt(Udp(net.lan, net.fra), kLan);
+  MoveLan("dark");
+  Change(OnChange::kCut);
+  EXPECT_EQ(Ended(), 1u);
+  EXPECT_EQ(FormerOfLan(kDark), 0u);
 }
 
 TEST_P(OnChangeTest, WhatAnUnfinishedCheckWasToEndIsEnded) {
