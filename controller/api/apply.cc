@@ -6,6 +6,7 @@
 #include "controller/api/change.h"
 #include "controller/api/handlers.h"
 #include "controller/base/status.h"
+#include "controller/config/check.h"
 #include "controller/config/edge_config.h"
 #include "controller/model/keep_same.h"
 
@@ -40,7 +41,7 @@ absl::StatusOr<ApplyRequest> ParseRequest(Backend& backend,
   const std::shared_ptr<const Snapshot> current = backend.snapshot();
   ASSIGN_OR_RETURN(Resources resources,
                    ParseResources(request.file, body["text"].get<std::string>(),
-                                  current->edge()));
+                                  current->edge(), current->resources()));
   ASSIGN_OR_RETURN(request.next, backend.Preview(std::move(resources)));
   return request;
 }

@@ -15,8 +15,9 @@ namespace rampart {
 ApiResponse ErrorResponse(int http_status, std::string_view code,
                           std::string_view message);
 
-// InvalidArgument 400, PermissionDenied 403, NotFound 404, AlreadyExists and
-// FailedPrecondition 409, Unavailable and ResourceExhausted 503, others 500.
+// InvalidArgument 400, PermissionDenied 403, NotFound 404, Aborted,
+// AlreadyExists and FailedPrecondition 409, Unavailable and ResourceExhausted
+// 503, others 500.
 ApiResponse ErrorResponse(const absl::Status& status);
 
 }  // namespace rampart

@@ -15,7 +15,7 @@ namespace {
 std::string Text(absl::string_view text) { return std::string(text); }
 
 std::string Iso(absl::Time time) {
-  return absl::FormatTime(absl::RFC3339_sec, time, absl::UTCTimeZone());
+  return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", time, absl::UTCTimeZone());
 }
 
 // What a store or a file adds to an object, and another one would not.

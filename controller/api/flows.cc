@@ -117,6 +117,16 @@ absl::StatusOr<Json> GetFlows(const Backend& backend, const Query& query) {
   return std::move(rows).Finish("flows", "flows");
 }
 
+uint64_t CountFlows(const Backend& backend,
+                    absl::FunctionRef<bool(const Selectable&)> wanted) {
+  const std::shared_ptr<const Snapshot> snapshot = backend.snapshot();
+  uint64_t count = 0;
+  backend.engine().ForEachFlow([&](const Engine::FlowView& flow) {
+    count += wanted(ToSelectable(*snapshot, flow));
+  });
+  return count;
+}
+
 absl::StatusOr<Json> GetNatSessions(const Backend& backend,
                                     const Query& query) {
   ASSIGN_OR_RETURN(MatchingRows rows, MatchingRows::OfNat(query));

@@ -7,12 +7,14 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "controller/api/backend.h"
 #include "controller/api/flow_rows.h"
 #include "controller/api/http.h"
 #include "controller/api/json.h"
+#include "controller/api/selectors.h"
 
 namespace rampart {
 
@@ -32,6 +34,9 @@ struct ApiRoute {
   // slashes too.
   std::string_view pattern;
   absl::StatusOr<Json> (*handler)(Backend&, const ApiCall&);
+  // The answer changes with the epoch and with nothing else, so the epoch is
+  // its ETag.
+  bool of_epoch = false;
 };
 // For the test that holds the description of the API against it.
 absl::Span<const ApiRoute> ApiRoutes();
@@ -51,6 +56,9 @@ absl::StatusOr<Json> GetDevices(const Backend& backend);
 absl::StatusOr<Json> GetCounters(const Backend& backend);
 
 absl::StatusOr<Json> GetTenants(const Backend& backend);
+// Errors: NotFound.
+absl::StatusOr<Json> GetTenantUsage(const Backend& backend,
+                                    const ApiCall& call);
 absl::StatusOr<Json> GetVnets(const Backend& backend);
 absl::StatusOr<Json> GetTunnels(const Backend& backend);
 absl::StatusOr<Json> GetRoutes(const Backend& backend);
@@ -77,6 +85,9 @@ absl::StatusOr<Json> GetFlowLog(const Backend& backend);
 absl::StatusOr<Json> GetFlowHistory(const Backend& backend, const Query& query);
 // Whether flows and devices have counted the same.
 absl::StatusOr<Json> GetFlowReconcile(const Backend& backend);
+// How many flows `wanted` chooses. Cost: a look at each flow.
+uint64_t CountFlows(const Backend& backend,
+                    absl::FunctionRef<bool(const Selectable&)> wanted);
 absl::StatusOr<Json> GetNatSessions(const Backend& backend, const Query& query);
 
 // Blocks and ports of each pool, how full it is, and when it will be.

@@ -64,7 +64,8 @@ Json TunnelRow(const Tenant& tenant, const Tunnel& tunnel) {
           {"probe", ProbeRow(tunnel.probe)},
           {"edge", tunnel.edge},
           {"device", tunnel.device},
-          {"sources", Strings(tunnel.sources)}};
+          {"sources", Strings(tunnel.sources)},
+          {"comment", tunnel.comment}};
 }
 
 Json RouteRow(const Tenant& tenant, const Route& route) {
@@ -79,7 +80,8 @@ Json RouteRow(const Tenant& tenant, const Route& route) {
           {"via", tunnel     ? route.tunnel
                   : internet ? "internet"
                              : "blackhole"},
-          {"pool", internet ? route.pool : ""}};
+          {"pool", internet ? route.pool : ""},
+          {"comment", route.comment}};
 }
 
 template <typename Member, typename MakeRow>
@@ -104,7 +106,8 @@ Json TenantRows(const Resources& resources) {
                     {"vnets", tenant.vnets.size()},
                     {"tunnels", tenant.tunnels.size()},
                     {"routes", tenant.routes.size()},
-                    {"policies", tenant.policies.size()}});
+                    {"policies", tenant.policies.size()},
+                    {"comment", tenant.comment}});
   }
   return rows;
 }

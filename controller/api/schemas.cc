@@ -54,6 +54,26 @@ removed[] object Only here
     {"confirmation", "An epoch that stays in force", R"(
 epoch integer
 )"},
+    {"change", "What a write of one object changed, or would change", R"(
+dry_run boolean Whether nothing was changed
+epoch integer Version of the configuration in force
+added[] object Resources that were not there before
+  kind string tenant, vnet, tunnel, route or policy
+  tenant string
+  name string Of a route: vnet and CIDR; of rules in another order: (order)
+changed[] object
+  kind string
+  tenant string
+  name string
+removed[] object
+  kind string
+  tenant string
+  name string
+kind string What the object is
+object object As resources.yaml says it; of a delete, as it was
+id? integer Of a tenant or tunnel
+flows? integer Of a delete: live flows that use the object
+)"},
     {"counters", "All that an edge counts, for rates", R"(
 time_s number Unix time
 devices[] object
@@ -426,6 +446,11 @@ owners[] object
   granted string|null
   released string|null null: it has the block still
 )"},
+    {"object", "One object of the resources", R"(
+epoch integer Version of the configuration in force
+kind string tenant, vnet, tunnel, route or policy
+object object As resources.yaml says it
+)"},
     {"policies", "Rules of all tenants, in the order in which they are tried",
      R"(
 epoch integer
@@ -656,6 +681,7 @@ routes[] object
   kind string tunnel, internet or blackhole
   via string
   pool string
+  comment string
 )"},
     {"schemas", "Kinds of documents", R"(
 kinds[] object
@@ -707,6 +733,30 @@ fleet? object The store that edges share
 degraded[] string What is missing
 devices[] object As in devices
 )"},
+    {"tenant-usage", "What a tenant has and uses", R"(
+tenant string
+vnets integer
+tunnels integer
+routes integer
+policies integer
+flows object
+  now integer
+  started integer
+  ended integer
+nat_mappings integer
+forwarded object
+  packets integer
+  bytes integer
+passed object
+  packets integer
+  bytes integer
+punted object
+  packets integer
+  bytes integer
+dropped object
+  packets integer
+  bytes integer
+)"},
     {"tenants", "Tenants", R"(
 epoch integer
 tenants[] object
@@ -717,6 +767,7 @@ tenants[] object
   tunnels integer
   routes integer
   policies integer
+  comment string
 )"},
     {"top", "What is going on, per second", R"(
 what string devices, flows, tenants, drops, maps or cpus
@@ -771,6 +822,7 @@ tunnels[] object
   edge string interface
   device string interface
   sources[] string Prefixes that may come on besides the routed ones
+  comment string
 )"},
     {"vnets", "Virtual networks of all tenants", R"(
 epoch integer

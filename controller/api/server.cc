@@ -4,6 +4,7 @@
 #include "controller/api/server.h"
 
 #include <netdb.h>
+#include <pwd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -15,6 +16,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/ssl.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/basic_stream.hpp>
@@ -44,19 +46,81 @@ using Response = http::response<http::string_body>;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 
-uid_t PeerUid(int fd) {
+using TlsStream = asio::ssl::stream<Stream>;
+
+// Who is at the other end.
+struct Client {
+  uid_t uid = static_cast<uid_t>(-1);  // nobody's
+  std::string who;
+  bool may_read = false;
+  bool may_write = false;
+};
+
+// "alice (uid 1000)". From the file alone: name services may keep the one
+// thread waiting.
+std::string NameOf(uid_t uid) {
+  const std::unique_ptr<FILE, int (*)(FILE*)> file(fopen("/etc/passwd", "re"),
+                                                   fclose);
+  while (file != nullptr) {
+    const passwd* entry = fgetpwent(file.get());
+    if (entry == nullptr) break;
+    if (entry->pw_uid == uid)
+      return absl::StrCat(entry->pw_name, " (uid ", uid, ")");
+  }
+  return absl::StrCat("uid ", uid);
+}
+
+// All groups of the peer, the first one is its own.
+std::vector<gid_t> PeerGroups(int fd, gid_t first) {
+  socklen_t size = 0;
+  getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, nullptr, &size);
+  std::vector<gid_t> groups(size / sizeof(gid_t));
+  if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups.data(), &size) != 0)
+    groups.clear();
+  groups.insert(groups.begin(), first);
+  return groups;
+}
+
+// A failure grants nothing.
+Client UnixClient(int fd, const ApiServer::Options& options) {
   ucred peer = {};
   socklen_t size = sizeof(peer);
-  // -1 is nobody's uid, so a failure grants nothing.
   if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
-    return static_cast<uid_t>(-1);
-  return peer.uid;
+    return {.who = "nobody"};
+  const std::vector<gid_t> groups = PeerGroups(fd, peer.gid);
+  const auto in = [&](std::optional<gid_t> group) {
+    return group &&
+           std::find(groups.begin(), groups.end(), *group) != groups.end();
+  };
+  Client client = {.uid = peer.uid, .who = NameOf(peer.uid)};
+  client.may_write = std::find(options.writers.begin(), options.writers.end(),
+                               peer.uid) != options.writers.end() ||
+                     in(options.write_group);
+  client.may_read = client.may_write || in(options.read_group) ||
+                    (!options.write_group && !options.read_group);
+  return client;
+}
+
+// The common name of the certificate that the handshake has verified.
+Client TlsClient(TlsStream& stream, const std::vector<std::string>& writers) {
+  const std::unique_ptr<X509, void (*)(X509*)> certificate(
+      SSL_get1_peer_certificate(stream.native_handle()), X509_free);
+  char name[256] = "";
+  if (certificate == nullptr ||
+      X509_NAME_get_text_by_NID(X509_get_subject_name(certificate.get()),
+                                NID_commonName, name, sizeof(name)) <= 0)
+    return {.who = "certificate without a name", .may_read = true};
+  return {.who = absl::StrCat("certificate ", name),
+          .may_read = true,
+          .may_write =
+              std::find(writers.begin(), writers.end(), name) != writers.end()};
 }
 
 Response ToHttp(ApiResponse response, bool keep_alive) {
   Response out(static_cast<http::status>(response.status), 11);
   out.set(http::field::content_type, response.content_type);
   if (!response.allow.empty()) out.set(http::field::allow, response.allow);
+  if (!response.etag.empty()) out.set(http::field::etag, response.etag);
   out.keep_alive(keep_alive);
   out.body() = std::move(response.body);
   out.prepare_payload();
@@ -90,7 +154,20 @@ absl::Status ClearStale(const std::string& path, const sockaddr_un& address) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<UniqueFd> ListenOn(const std::string& path) {
+// A file has one group: with two, everybody may connect, and is asked for his
+// groups then.
+bool SetAccess(const std::string& path, const ApiServer::Options& options) {
+  const auto& write = options.write_group;
+  const auto& read = options.read_group;
+  if (write && read && *write != *read) return chmod(path.c_str(), 0666) == 0;
+  if ((write || read) &&
+      chown(path.c_str(), static_cast<uid_t>(-1), write ? *write : *read) != 0)
+    return false;
+  return chmod(path.c_str(), 0660) == 0;
+}
+
+absl::StatusOr<UniqueFd> ListenOn(const ApiServer::Options& options) {
+  const std::string& path = options.socket;
   sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = {}};
   if (path.empty() || path.size() >= sizeof(address.sun_path))
     return absl::InvalidArgumentError(
@@ -103,7 +180,7 @@ absl::StatusOr<UniqueFd> ListenOn(const std::string& path) {
   if (!fd.valid() ||
       bind(fd.get(), reinterpret_cast<const sockaddr*>(&address),
            sizeof(address)) != 0 ||
-      chmod(path.c_str(), 0660) != 0 || listen(fd.get(), SOMAXCONN) != 0)
+      !SetAccess(path, options) || listen(fd.get(), SOMAXCONN) != 0)
     return absl::UnavailableError(
         absl::StrCat("API socket ", path, ": ", strerror(errno)));
   return fd;
@@ -154,27 +231,34 @@ struct ApiServer::Impl : std::enable_shared_from_this<Impl> {
   asio::basic_socket_acceptor<Protocol> acceptor;
   asio::steady_timer room;  // cancelled when a connection ends
   std::unordered_set<Stream*> streams;
+  std::optional<asio::ssl::context> tls;  // none: no TLS
+  std::vector<std::string> tls_writers;
   bool stopped = false;
 
   std::chrono::nanoseconds timeout() const {
     return absl::ToChronoNanoseconds(options.timeout);
   }
-  bool MayWrite(uid_t uid) const {
-    return std::find(options.writers.begin(), options.writers.end(), uid) !=
-           options.writers.end();
-  }
 
   void Stop();
   asio::awaitable<void> Accept();
   asio::awaitable<void> Serve(Protocol::socket socket);
-  asio::awaitable<bool> ServeRequest(Stream& stream, beast::flat_buffer& buffer,
-                                     uid_t uid);
-  asio::awaitable<beast::error_code> ReadBody(Stream& stream,
+  asio::awaitable<void> ServeTls(TlsStream& stream);
+  // S: Stream or TlsStream.
+  template <typename S>
+  asio::awaitable<void> ServeAll(S& stream, const Client& client);
+  template <typename S>
+  asio::awaitable<bool> ServeRequest(S& stream, beast::flat_buffer& buffer,
+                                     const Client& client);
+  template <typename S>
+  asio::awaitable<beast::error_code> ReadBody(S& stream,
                                               beast::flat_buffer& buffer,
                                               Request& request);
-  asio::awaitable<bool> Reply(Stream& stream, ApiResponse response,
-                              bool keep_alive);
-  ApiResponse Handle(http::request<http::string_body> request, uid_t uid) const;
+  template <typename S>
+  asio::awaitable<bool> Reply(S& stream, ApiResponse response, bool keep_alive);
+  std::optional<ApiResponse> Refuse(http::verb method,
+                                    const Client& client) const;
+  ApiResponse Handle(http::request<http::string_body> request,
+                     const Client& client) const;
 };
 
 void ApiServer::Impl::Stop() {
@@ -209,32 +293,81 @@ asio::awaitable<void> ApiServer::Impl::Accept() {
 
 asio::awaitable<void> ApiServer::Impl::Serve(Protocol::socket socket) {
   const auto self = shared_from_this();
-  const uid_t uid = PeerUid(socket.native_handle());
-  Stream stream(std::move(socket));
   struct Registered {
     Impl& impl;
     Stream* stream;
+    Registered(Impl& owner, Stream* added) : impl(owner), stream(added) {
+      impl.streams.insert(stream);
+    }
     ~Registered() {
       impl.streams.erase(stream);
       if (!impl.stopped) impl.room.cancel();
     }
-  } registered{*this, &stream};
-  streams.insert(&stream);
-  beast::flat_buffer buffer(options.header_limit + options.body_limit);
-  while (!stopped && co_await ServeRequest(stream, buffer, uid)) {
+  };
+  if (tls) {
+    TlsStream stream(std::move(socket), *tls);
+    const Registered registered(*this, &stream.next_layer());
+    co_await ServeTls(stream);
+    co_return;
   }
+  const Client client = options.socket.empty()
+                            ? Client{.who = "nobody", .may_read = true}
+                            : UnixClient(socket.native_handle(), options);
+  Stream stream(std::move(socket));
+  const Registered registered(*this, &stream);
+  co_await ServeAll(stream, client);
   beast::error_code ignored;
   stream.socket().shutdown(Protocol::socket::shutdown_send, ignored);
 }
 
+asio::awaitable<void> ApiServer::Impl::ServeTls(TlsStream& stream) {
+  stream.next_layer().expires_after(timeout());
+  auto [error] =
+      co_await stream.async_handshake(asio::ssl::stream_base::server, kAwait);
+  if (error) co_return;
+  co_await ServeAll(stream, TlsClient(stream, tls_writers));
+  stream.next_layer().expires_after(timeout());
+  co_await stream.async_shutdown(kAwait);
+}
+
+template <typename S>
+asio::awaitable<void> ApiServer::Impl::ServeAll(S& stream,
+                                                const Client& client) {
+  beast::flat_buffer buffer(options.header_limit + options.body_limit);
+  while (!stopped && co_await ServeRequest(stream, buffer, client)) {
+  }
+}
+
+std::optional<ApiResponse> ApiServer::Impl::Refuse(http::verb method,
+                                                   const Client& client) const {
+  if (method != http::verb::get && options.socket.empty() && !tls) {
+    ApiResponse response = ErrorResponse(405, "unimplemented", "use GET");
+    response.allow = "GET";
+    return response;
+  }
+  if (!client.may_read)
+    return ErrorResponse(403, "permission_denied",
+                         absl::StrCat(client.who,
+                                      " may not read; reading takes root, or "
+                                      "api.read_group or api.write_group"));
+  if (method != http::verb::get && !client.may_write)
+    return ErrorResponse(
+        403, "permission_denied",
+        absl::StrCat(
+            client.who, " may read only; writing takes ",
+            tls ? "a name in api.tls.writers" : "root, or api.write_group"));
+  return std::nullopt;
+}
+
 // One request. False when the connection is to end.
-asio::awaitable<bool> ApiServer::Impl::ServeRequest(Stream& stream,
+template <typename S>
+asio::awaitable<bool> ApiServer::Impl::ServeRequest(S& stream,
                                                     beast::flat_buffer& buffer,
-                                                    uid_t uid) {
+                                                    const Client& client) {
   Request request;
   request.header_limit(options.header_limit);
   request.body_limit(options.body_limit);
-  stream.expires_after(timeout());
+  beast::get_lowest_layer(stream).expires_after(timeout());
   auto [error, size] =
       co_await http::async_read_header(stream, buffer, request, kAwait);
   if (error == http::error::end_of_stream || error == beast::error::timeout ||
@@ -242,29 +375,20 @@ asio::awaitable<bool> ApiServer::Impl::ServeRequest(Stream& stream,
     co_return false;
   if (error) co_return co_await Reply(stream, BadRequest(error), false);
 
-  if (request.get().method() != http::verb::get && options.socket.empty()) {
-    ApiResponse response = ErrorResponse(405, "unimplemented", "use GET");
-    response.allow = "GET";
-    co_return co_await Reply(stream, std::move(response), false);
-  }
   // Before the body is read: a reader cannot make the server hold 16 MiB.
-  if (request.get().method() != http::verb::get && !MayWrite(uid)) {
-    co_return co_await Reply(
-        stream,
-        ErrorResponse(
-            403, "permission_denied",
-            absl::StrCat("uid ", uid, " may read only; writing takes root")),
-        false);
-  }
+  if (auto refusal = Refuse(request.get().method(), client))
+    co_return co_await Reply(stream, *std::move(refusal), false);
   error = co_await ReadBody(stream, buffer, request);
   if (error == beast::error::timeout) co_return false;
   if (error) co_return co_await Reply(stream, BadRequest(error), false);
   const bool keep_alive = request.get().keep_alive();
-  co_return co_await Reply(stream, Handle(request.release(), uid), keep_alive);
+  co_return co_await Reply(stream, Handle(request.release(), client),
+                           keep_alive);
 }
 
+template <typename S>
 asio::awaitable<beast::error_code> ApiServer::Impl::ReadBody(
-    Stream& stream, beast::flat_buffer& buffer, Request& request) {
+    S& stream, beast::flat_buffer& buffer, Request& request) {
   if (beast::iequals(request.get()[http::field::expect], "100-continue")) {
     http::response<http::empty_body> go_on(http::status::continue_, 11);
     auto [error, size] = co_await http::async_write(stream, go_on, kAwait);
@@ -275,27 +399,30 @@ asio::awaitable<beast::error_code> ApiServer::Impl::ReadBody(
   co_return error;
 }
 
-asio::awaitable<bool> ApiServer::Impl::Reply(Stream& stream,
-                                             ApiResponse response,
+template <typename S>
+asio::awaitable<bool> ApiServer::Impl::Reply(S& stream, ApiResponse response,
                                              bool keep_alive) {
   Response out = ToHttp(std::move(response), keep_alive);
-  stream.expires_after(timeout());
+  beast::get_lowest_layer(stream).expires_after(timeout());
   auto [error, size] = co_await http::async_write(stream, out, kAwait);
   co_return !error && keep_alive;
 }
 
 ApiResponse ApiServer::Impl::Handle(http::request<http::string_body> request,
-                                    uid_t uid) const {
+                                    const Client& client) const {
   const auto raw = request.target();
   auto target = ParseTarget(std::string_view(raw.data(), raw.size()));
   if (!target.ok()) return ErrorResponse(target.status());
   const auto method = request.method_string();
+  const auto if_match = request[http::field::if_match];
   try {
     return handler({.method = std::string(method.data(), method.size()),
                     .path = std::move(target->first),
                     .query = std::move(target->second),
                     .body = std::move(request.body()),
-                    .uid = uid});
+                    .uid = client.uid,
+                    .who = client.who,
+                    .if_match = std::string(if_match.data(), if_match.size())});
   } catch (const std::exception& e) {
     return ErrorResponse(500, "internal", e.what());
   }
@@ -303,7 +430,7 @@ ApiResponse ApiServer::Impl::Handle(http::request<http::string_body> request,
 
 absl::StatusOr<std::unique_ptr<ApiServer>> ApiServer::Listen(
     asio::io_context& io, Options options, ApiHandler handler) {
-  ASSIGN_OR_RETURN(UniqueFd fd, ListenOn(options.socket));
+  ASSIGN_OR_RETURN(UniqueFd fd, ListenOn(options));
   return Start(
       std::make_shared<Impl>(io, std::move(options), std::move(handler)),
       AF_UNIX, std::move(fd));
@@ -318,6 +445,35 @@ absl::StatusOr<std::unique_ptr<ApiServer>> ApiServer::ListenTcp(
   return Start(
       std::make_shared<Impl>(io, std::move(options), std::move(handler)),
       family, std::move(fd));
+}
+
+absl::StatusOr<std::unique_ptr<ApiServer>> ApiServer::ListenTls(
+    asio::io_context& io, const Tls& tls, Options options, ApiHandler handler) {
+  asio::ssl::context context(asio::ssl::context::tls_server);
+  beast::error_code error;
+  const auto failed = [&](const std::string& file) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "api.tls: ", file, ": ", error.message(), "; write a PEM file"));
+  };
+  SSL_CTX_set_min_proto_version(context.native_handle(), TLS1_2_VERSION);
+  if (context.use_certificate_chain_file(tls.cert, error))
+    return failed(tls.cert);
+  if (context.use_private_key_file(tls.key, asio::ssl::context::pem, error))
+    return failed(tls.key);
+  if (context.load_verify_file(tls.ca, error)) return failed(tls.ca);
+  // Each connection shows its certificate.
+  SSL_CTX_set_session_cache_mode(context.native_handle(), SSL_SESS_CACHE_OFF);
+  SSL_CTX_set_num_tickets(context.native_handle(), 0);
+  context.set_verify_mode(asio::ssl::verify_peer |
+                          asio::ssl::verify_fail_if_no_peer_cert);
+  int family = AF_UNSPEC;
+  ASSIGN_OR_RETURN(UniqueFd fd, ListenOnTcp(tls.listen, family));
+  options.socket.clear();
+  auto impl =
+      std::make_shared<Impl>(io, std::move(options), std::move(handler));
+  impl->tls = std::move(context);
+  impl->tls_writers = tls.writers;
+  return Start(std::move(impl), family, std::move(fd));
 }
 
 absl::StatusOr<std::unique_ptr<ApiServer>> ApiServer::Start(

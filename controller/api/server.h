@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,16 +21,20 @@ class io_context;
 
 namespace rampart {
 
-// Serves on the thread that runs `io`, so handlers need no locks. Who may
-// connect is the socket's file mode (0660); who may write (any method but GET)
-// is decided by the peer's uid, which the kernel tells.
+// Serves on the thread that runs `io`, so handlers need no locks. On the Unix
+// socket the peer's uid and groups, which the kernel tells, say what it may do;
+// writing is any method but GET. Without groups it takes the socket's owner or
+// group (mode 0660) to connect at all.
 class ApiServer {
  public:
   struct Options {
     std::string socket;                // its folder exists; not of ListenTcp()
     std::vector<uid_t> writers = {0};  // others get 403; not of ListenTcp()
-    size_t body_limit = 16 << 20;      // bytes
-    size_t header_limit = 16 << 10;    // bytes
+    // Their members may write, and read; the others get 403.
+    std::optional<gid_t> write_group;
+    std::optional<gid_t> read_group;
+    size_t body_limit = 16 << 20;    // bytes
+    size_t header_limit = 16 << 10;  // bytes
     // For one request to arrive and one response to leave.
     absl::Duration timeout = absl::Seconds(30);
     int connections = 512;  // more wait in the backlog
@@ -45,6 +50,21 @@ class ApiServer {
   // "[2001:db8::1]:9464". Errors: Unavailable, with the address.
   static absl::StatusOr<std::unique_ptr<ApiServer>> ListenTcp(
       boost::asio::io_context& io, const std::string& address, Options options,
+      ApiHandler handler);
+
+  // Files are PEM.
+  struct Tls {
+    std::string listen;  // as address of ListenTcp()
+    std::string cert;    // of this edge, with its chain
+    std::string key;
+    std::string ca;  // signs the certificates of clients
+    // Common names of clients that may write; all others may read.
+    std::vector<std::string> writers;
+  };
+  // On TCP with TLS 1.2 or 1.3, for clients with a certificate of the CA.
+  // Errors: InvalidArgument that names the file; Unavailable with the address.
+  static absl::StatusOr<std::unique_ptr<ApiServer>> ListenTls(
+      boost::asio::io_context& io, const Tls& tls, Options options,
       ApiHandler handler);
 
   // Closes every connection and removes the socket file.

@@ -39,6 +39,11 @@ bool CarriesVnets(const Tunnel& tunnel) {
                      [](const Peer& peer) { return peer.auth != Auth::kNone; });
 }
 
+// Objects that did not come from a file have no line.
+std::string Where(int line) {
+  return line > 0 ? absl::StrCat(" (line ", line, ")") : "";
+}
+
 class Checker {
  public:
   Checker(const EdgeConfig& edge, Mistakes& mistakes)
@@ -154,7 +159,7 @@ void Checker::CheckVni(const Tenant& tenant, const Vnet& vnet) {
   const Use& use = it->second;
   Add(vnet.line, "vnet ", Quoted(vnet.name), ": VNI ", vnet.vni,
       " belongs to vnet ", Quoted(use.name), " of tenant ", Quoted(use.tenant),
-      " (line ", use.line, "); give each vnet its own");
+      Where(use.line), "; give each vnet its own");
 }
 
 void Checker::CheckTunnel(const Tenant& tenant, const Tunnel& tunnel) {
@@ -188,7 +193,7 @@ void Checker::CheckPeer(const Tenant& tenant, const Tunnel& tunnel,
   Add(peer.line, gre ? "gre" : "gue", " peer ", peer.remote.ToString(),
       peer.gre_key ? absl::StrCat(" with key ", *peer.gre_key) : "",
       " is in tunnel ", Quoted(use.name), " of tenant ", Quoted(use.tenant),
-      " (line ", use.line, "); ",
+      Where(use.line), "; ",
       gre ? "give each its own key" : "list each remote address once");
 }
 
@@ -222,8 +227,8 @@ void Checker::CheckDevice(const Tenant& tenant, const Tunnel& tunnel) {
   if (!inserted)
     Add(tunnel.line, who, ": device ", Quoted(tunnel.device), " of edge ",
         Quoted(tunnel.edge), " belongs to tunnel ", Quoted(it->second.name),
-        " of tenant ", Quoted(it->second.tenant), " (line ", it->second.line,
-        "); use another device");
+        " of tenant ", Quoted(it->second.tenant), Where(it->second.line),
+        "; use another device");
 }
 
 void Checker::CheckOwnDevice(const Tunnel& tunnel) {

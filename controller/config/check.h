@@ -10,10 +10,21 @@
 
 namespace rampart {
 
-// Makes the only vnet of a tenant its default, and names the default vnet in
-// tunnels and routes that name none. Reports a second default, a missing one,
-// and what needs a vnet where there is none.
+// Gives a tenant without vnets one that is called "default", makes the only
+// vnet of a tenant its default, and names the default vnet in tunnels and
+// routes that name none. Reports a second default, and a missing one.
 void ResolveDefaultVnets(Resources& resources, Mistakes& mistakes);
+
+// Gives a VNI to each vnet that has none (0): the one that a vnet of its name
+// has in `in_force`, else the lowest free one from 2^24.
+void GiveVnis(Resources& resources, const Resources& in_force);
+
+// ParseResources() where others are in force: a vnet for which no VNI is
+// written keeps the one that it has there.
+absl::StatusOr<Resources> ParseResources(std::string_view file,
+                                         std::string_view text,
+                                         const EdgeConfig& edge,
+                                         const Resources& in_force);
 
 // Reports names and numbers that are used twice, references to what does not
 // exist, and what does not fit this edge. The default vnets are resolved.

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "controller/config/edge_config.h"
 
-#include <sys/un.h>
-
 #include <algorithm>
 #include <optional>
 #include <utility>
@@ -12,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "controller/base/text.h"
+#include "controller/config/api_config.h"
 #include "controller/config/etcd_config.h"
 #include "controller/config/flow_log_config.h"
 #include "controller/config/nat_config.h"
@@ -35,15 +34,6 @@ absl::Status Wrong(std::string_view text, std::string_view what,
                    std::string_view right) {
   return absl::InvalidArgumentError(
       absl::StrCat(Quoted(text), " ", Abseil(what), "; write ", Abseil(right)));
-}
-
-absl::StatusOr<std::string> ParseSocketPath(std::string_view text) {
-  constexpr size_t kMax = sizeof(sockaddr_un::sun_path) - 1;
-  if (text.empty() || text[0] != '/' || text.size() > kMax)
-    return Wrong(text, "is not the path of a Unix socket",
-                 absl::StrCat("an absolute one of at most ", kMax,
-                              " bytes, such as /run/rampart/api.sock"));
-  return std::string(text);
 }
 
 absl::StatusOr<std::string> ParseState(std::string_view text) {
@@ -123,7 +113,9 @@ void ReadSections(Fields& fields, EdgeConfig& config) {
                config.flow_capacity);
   });
   fields.ReadMap("api", [&](Fields& api) {
-    api.Read("socket", ParseSocketPath, config.api_socket);
+    ApiConfig read;  // ParseApiConfig() gives the rest to those who serve
+    ReadApi(api, read);
+    config.api_socket = read.socket;
   });
   ReadStore(fields, config);
   fields.ReadMap("metrics", [&](Fields& metrics) {

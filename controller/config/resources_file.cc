@@ -30,7 +30,8 @@ void ResolveKeyFiles(Resources& resources) {
 
 absl::StatusOr<Resources> ParseResources(std::string_view file,
                                          std::string_view text,
-                                         const EdgeConfig& edge) {
+                                         const EdgeConfig& edge,
+                                         const Resources& in_force) {
   Resources resources;
   resources.file = std::string(file);
   Mistakes mistakes(file);
@@ -43,10 +44,17 @@ absl::StatusOr<Resources> ParseResources(std::string_view file,
   fields.Done();
   ResolveDefaultVnets(resources, mistakes);
   ResolveKeyFiles(resources);
+  GiveVnis(resources, in_force);
   CheckResources(resources, edge, mistakes);
   LoadSecrets(resources, mistakes);
   if (absl::Status status = mistakes.ToStatus(); !status.ok()) return status;
   return resources;
+}
+
+absl::StatusOr<Resources> ParseResources(std::string_view file,
+                                         std::string_view text,
+                                         const EdgeConfig& edge) {
+  return ParseResources(file, text, edge, Resources());
 }
 
 }  // namespace rampart

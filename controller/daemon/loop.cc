@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "controller/daemon/loop.h"
 
+#include <grp.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
@@ -12,11 +13,13 @@
 #include <csignal>
 #include <filesystem>
 #include <memory>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "controller/api/handlers.h"
 #include "controller/api/server.h"
 #include "controller/base/status.h"
+#include "controller/base/text.h"
 #include "controller/daemon/flow_log_parts.h"
 #include "controller/daemon/nat_alarm.h"
 #include "controller/metrics/metrics.h"
@@ -79,7 +82,7 @@ class Loop {
     if (fleet_.is_open()) fleet_.release();
   }
 
-  absl::Status Run(const std::string& socket, const std::string& metrics);
+  absl::Status Run(const ApiConfig& api, const std::string& metrics);
 
  private:
   void WaitForPunts();
@@ -110,11 +113,37 @@ class Loop {
   ErrorLog errors_;
 };
 
-absl::Status Loop::Run(const std::string& socket, const std::string& metrics) {
-  ASSIGN_OR_RETURN(
-      const std::unique_ptr<ApiServer> server,
-      ApiServer::Listen(io_, {.socket = socket, .writers = {0, geteuid()}},
-                        MakeApi(edge_)));
+// The group of this name; nothing for "".
+absl::StatusOr<std::optional<gid_t>> FindGroup(const char* key,
+                                               const std::string& name) {
+  if (name.empty()) return std::optional<gid_t>();
+  const group* found = getgrnam(name.c_str());
+  if (found == nullptr)
+    return absl::NotFoundError(
+        absl::StrCat("api.", key, ": there is no group ", Quoted(name),
+                     " here; add it (groupadd --system), or name another"));
+  return std::optional<gid_t>(found->gr_gid);
+}
+
+absl::Status Loop::Run(const ApiConfig& api, const std::string& metrics) {
+  ApiServer::Options options = {.socket = api.socket,
+                                .writers = {0, geteuid()}};
+  ASSIGN_OR_RETURN(options.write_group,
+                   FindGroup("write_group", api.write_group));
+  ASSIGN_OR_RETURN(options.read_group, FindGroup("read_group", api.read_group));
+  ASSIGN_OR_RETURN(const std::unique_ptr<ApiServer> server,
+                   ApiServer::Listen(io_, options, MakeApi(edge_)));
+  std::unique_ptr<ApiServer> remote;
+  if (!api.tls.listen.empty()) {
+    ASSIGN_OR_RETURN(remote, ApiServer::ListenTls(io_,
+                                                  {.listen = api.tls.listen,
+                                                   .cert = api.tls.cert,
+                                                   .key = api.tls.key,
+                                                   .ca = api.tls.ca,
+                                                   .writers = api.tls.writers},
+                                                  {}, MakeApi(edge_)));
+    spdlog::info("serving on https://{}", api.tls.listen);
+  }
   std::unique_ptr<ApiServer> scrapes;
   if (!metrics.empty()) {
     ASSIGN_OR_RETURN(scrapes, ApiServer::ListenTcp(io_, metrics, kMetrics,
@@ -130,7 +159,7 @@ absl::Status Loop::Run(const std::string& socket, const std::string& metrics) {
   }
   WaitForTick();
   WaitForSignal();
-  spdlog::info("serving on {}", socket);
+  spdlog::info("serving on {}", api.socket);
   io_.run();
   return absl::OkStatus();
 }
@@ -264,11 +293,11 @@ absl::Status MakeFolderOf(const std::string& socket) {
 
 }  // namespace
 
-absl::Status RunLoop(Edge& edge, const std::string& socket,
+absl::Status RunLoop(Edge& edge, const ApiConfig& api,
                      const std::string& metrics) {
-  RETURN_IF_ERROR(MakeFolderOf(socket));
+  RETURN_IF_ERROR(MakeFolderOf(api.socket));
   try {
-    return Loop(edge).Run(socket, metrics);
+    return Loop(edge).Run(api, metrics);
   } catch (const std::exception& e) {  // Asio: no descriptors, no memory
     return absl::InternalError(absl::StrCat("event loop: ", e.what()));
   }

@@ -6,14 +6,15 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "controller/config/api_config.h"
 #include "controller/daemon/edge.h"
 
 namespace rampart {
 
 // Serves a started edge until SIGTERM or SIGINT; SIGHUP is Edge::Reload().
-// Makes the folder of `socket`. metrics: where to serve them, "": nowhere.
-// Errors: those of ApiServer::Listen() and ListenTcp().
-absl::Status RunLoop(Edge& edge, const std::string& socket,
+// Makes the folder of the API's socket. metrics: where to serve them, "":
+// nowhere. Errors: those of ApiServer; NotFound for a group that is not there.
+absl::Status RunLoop(Edge& edge, const ApiConfig& api,
                      const std::string& metrics);
 
 }  // namespace rampart

@@ -14,6 +14,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "controller/base/status.h"
+#include "controller/config/api_config.h"
 #include "controller/daemon/edge.h"
 #include "controller/daemon/loop.h"
 
@@ -41,14 +42,19 @@ int Fail(const absl::Status& status, int code) {
   return code;
 }
 
-absl::StatusOr<EdgeConfig> ReadConfig(const std::string& file) {
+absl::StatusOr<std::string> ReadText(const std::string& file) {
   errno = 0;
   std::ifstream in(file, std::ios::binary);
   std::ostringstream text;
   text << in.rdbuf();  // of a folder: fails, and does not throw
   if (errno != 0)
     return absl::ErrnoToStatus(errno, absl::StrCat(file, ": cannot be read"));
-  return ParseEdgeConfig(file, text.str());
+  return text.str();
+}
+
+absl::StatusOr<EdgeConfig> ReadConfig(const std::string& file) {
+  ASSIGN_OR_RETURN(const std::string text, ReadText(file));
+  return ParseEdgeConfig(file, text);
 }
 
 int Detach(const EdgeConfig& config, const std::string& bpffs) {
@@ -67,10 +73,12 @@ void Warn(const EdgeConfig& config) {
 
 absl::Status Serve(const EdgeConfig& config, const std::string& bpffs) {
   Warn(config);
+  ASSIGN_OR_RETURN(const std::string text, ReadText(config.file));
+  ASSIGN_OR_RETURN(const ApiConfig api, ParseApiConfig(config.file, text));
   ASSIGN_OR_RETURN(Edge::Parts parts, Edge::OpenParts(config, bpffs));
   Edge edge(config, std::move(parts));
   RETURN_IF_ERROR(edge.Start());
-  return RunLoop(edge, config.api_socket, config.metrics_listen);
+  return RunLoop(edge, api, config.metrics_listen);
 }
 
 int Run(const Arguments& arguments) {

@@ -119,6 +119,7 @@ Json ToJson(const Tunnel& tunnel) {
   Put(json, "sources", Strings(tunnel.sources));
   Put(json, "probe", ProbeToJson(tunnel.probe));
   PutWho(json, tunnel);
+  Put(json, "comment", tunnel.comment);
   Put(json, kLine, tunnel.line);
   return json;
 }
@@ -139,6 +140,7 @@ Json ToJson(const Route& route) {
       json["via"] = "blackhole";
       break;
   }
+  Put(json, "comment", route.comment);
   Put(json, kLine, route.line);
   return json;
 }
@@ -146,6 +148,7 @@ Json ToJson(const Route& route) {
 Json ToJson(const Tenant& tenant) {
   Json json = {{"name", tenant.name}};
   Put(json, "id", tenant.id);
+  Put(json, "comment", tenant.comment);
   Put(json, "vnets", Array(tenant.vnets));
   Put(json, "tunnels", Array(tenant.tunnels));
   Put(json, "routes", Array(tenant.routes));

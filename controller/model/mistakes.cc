@@ -31,7 +31,8 @@ absl::Status Mistakes::ToStatus() const {
   for (const Mistake* mistake : sorted) {
     if (!text.empty()) text += '\n';
     if (!file_.empty()) absl::StrAppend(&text, file_, ":");
-    if (mistake->line > 0) absl::StrAppend(&text, mistake->line, ":");
+    if (!file_.empty() && mistake->line > 0)
+      absl::StrAppend(&text, mistake->line, ":");
     if (!text.empty() && text.back() == ':') text += ' ';
     text += mistake->what;
   }

@@ -16,7 +16,7 @@ namespace rampart {
 // thousand they are only counted.
 class Mistakes {
  public:
-  // file: in front of each message; may be empty.
+  // file: in front of each message; if it is empty, lines are not shown.
   explicit Mistakes(std::string_view file) : file_(file) {}
 
   // line: from 1; 0: none. what: "what is wrong; what would be right", one

@@ -146,9 +146,6 @@ void ReadProbe(Fields& fields, TunnelProbe& probe) {
 
 void ReadPeers(Fields& fields, Tunnel& tunnel) {
   const bool gue = tunnel.type == TunnelType::kGue;
-  const size_t before = tunnel.peers.size();
-  bool all_ok = true;
-  fields.Require("peers");
   fields.ReadMaps("peers", gue ? "gue peer" : "gre peer", [&](Fields& item) {
     Peer peer;
     peer.line = item.line();
@@ -156,11 +153,8 @@ void ReadPeers(Fields& fields, Tunnel& tunnel) {
     gue ? ReadGuePeer(item, peer) : ReadGrePeer(item, peer);
     item.Read("weight", WholeNumber<uint32_t>(0, kPeerWeightMax), peer.weight);
     item.ReadLabels("labels", peer.labels);
-    all_ok = all_ok && item.ok();
     if (item.ok()) tunnel.peers.push_back(std::move(peer));
   });
-  if (tunnel.peers.size() == before && all_ok && fields.ok())
-    fields.Mistake("peers", "holds no peer; write at least one");
 }
 
 }  // namespace
@@ -169,7 +163,7 @@ Vnet ReadVnet(Fields& fields) {
   Vnet vnet;
   vnet.line = fields.line();
   fields.Required("name", ParseName, vnet.name);
-  fields.Required("vni", ParseVni, vnet.vni);
+  fields.Read("vni", ParseVni, vnet.vni);
   fields.Read("default", OneOf(kBooleans), vnet.is_default);
   fields.Read("comment", ParseText, vnet.comment);
   fields.ReadList("router", ParseUnicast, vnet.router);
@@ -192,6 +186,7 @@ Tunnel ReadTunnel(Fields& fields, Ids ids) {
   fields.Read("vnet", ParseName, tunnel.vnet);
   fields.ReadList("sources", Prefix::Parse, tunnel.sources);
   ReadWho(fields, tunnel);
+  fields.Read("comment", ParseText, tunnel.comment);
   if (!type) {
     fields.Ignore({"edge", "device", "peers", "probe"});
     return tunnel;
@@ -218,6 +213,7 @@ Route ReadRoute(Fields& fields) {
   fields.Read("vnet", ParseName, route.vnet);
   fields.Required("cidr", Prefix::Parse, route.cidr);
   fields.Required("via", ParseName, via);
+  fields.Read("comment", ParseText, route.comment);
   if (via == kInternet) {
     route.kind = Route::Kind::kInternet;
     route.pool = "default";
@@ -241,6 +237,7 @@ Tenant ReadTenant(Fields& fields, Ids ids) {
   if (ids == Ids::kAccepted)
     fields.Read("id", WholeNumber<uint32_t>(0, UINT32_MAX), tenant.id);
   fields.Required("name", ParseName, tenant.name);
+  fields.Read("comment", ParseText, tenant.comment);
   fields.ReadMaps("vnets", "vnet", [&](Fields& item) {
     tenant.vnets.push_back(ReadVnet(item));
   });

@@ -40,7 +40,8 @@ void LimitWaiting(int fd, absl::Duration timeout) {
 
 absl::StatusOr<Reply> Call(const std::string& socket, const std::string& method,
                            const std::string& target, const std::string& body,
-                           absl::Duration timeout) {
+                           absl::Duration timeout,
+                           const std::string& if_match) {
   if (socket.size() >= sizeof(sockaddr_un::sun_path))
     return absl::InvalidArgumentError(
         absl::StrCat("API socket ", socket, ": path too long"));
@@ -56,6 +57,7 @@ absl::StatusOr<Reply> Call(const std::string& socket, const std::string& method,
   request.set(http::field::host, "rampart");
   request.keep_alive(false);
   if (!body.empty()) request.set(http::field::content_type, "application/json");
+  if (!if_match.empty()) request.set(http::field::if_match, if_match);
   request.body() = body;
   request.prepare_payload();
   beast::error_code write_error;

@@ -15,11 +15,13 @@ struct Reply {
   std::string body;
 };
 
-// method: GET or POST; target: path and query. Errors: Unavailable if nobody
+// method: of HTTP; target: path and query; if_match: the header, unless empty.
+// Errors: Unavailable if nobody
 // listens on the socket; Internal if the talk breaks off; DeadlineExceeded.
 absl::StatusOr<Reply> Call(const std::string& socket, const std::string& method,
                            const std::string& target, const std::string& body,
-                           absl::Duration timeout = absl::Seconds(60));
+                           absl::Duration timeout = absl::Seconds(60),
+                           const std::string& if_match = "");
 
 }  // namespace rampart::xdpctl
 

@@ -9,6 +9,7 @@
 #include "controller/base/status.h"
 #include "tools/xdpctl/list.h"
 #include "tools/xdpctl/nouns.h"
+#include "tools/xdpctl/object_change.h"
 #include "tools/xdpctl/session.h"
 
 namespace rampart::xdpctl {
@@ -97,6 +98,7 @@ void AddRoute(CLI::App& app, Session& session) {
                                 {"POOL", "pool"}},
                     .name = {"tenant", "vnet", "cidr"}},
            .get = false});
+  AddRouteChanges(*route, session);
   auto arguments = std::make_shared<GetArguments>();
   CLI::App* get = AddCommand(
       *route, session,

@@ -12,6 +12,7 @@
 #include "tools/xdpctl/batch.h"
 #include "tools/xdpctl/help.h"
 #include "tools/xdpctl/nouns.h"
+#include "tools/xdpctl/object_change.h"
 #include "tools/xdpctl/session.h"
 #include "tools/xdpctl/words.h"
 
@@ -98,6 +99,7 @@ void AddNouns(CLI::App& app, Session& session) {
   AddMap(app, session);
   AddTop(app, session);
   AddSchema(app, session);
+  AddCloudflared(app, session);
   AddMeta(app, session);
 }
 

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "controller/base/status.h"
 #include "tools/xdpctl/client.h"
+#include "tools/xdpctl/object_change.h"
 #include "tools/xdpctl/offline.h"
 
 namespace rampart::xdpctl {
@@ -21,6 +22,7 @@ absl::StatusCode CodeOf(int http) {
     case 404:
       return absl::StatusCode::kNotFound;
     case 409:
+    case 412:
       return absl::StatusCode::kFailedPrecondition;
     default:
       return absl::StatusCode::kInternal;
@@ -60,6 +62,16 @@ absl::Status WithNextStep(const absl::Status& status) {
 }
 
 }  // namespace
+
+absl::StatusOr<Json> Send(Session& session, const Request& request) {
+  absl::StatusOr<Json> document = OfThisVersion(
+      ToDocument(Call(session.options.socket, request.method,
+                      FormatTarget(request.path, request.query),
+                      request.body.is_null() ? "" : ToText(request.body),
+                      session.options.timeout, request.if_match)));
+  if (!document.ok()) return WithNextStep(document.status());
+  return document;
+}
 
 Session::Session(Env& environment) : env(environment) {}
 
@@ -102,11 +114,11 @@ absl::StatusOr<Json> Session::Peek(std::string_view path) {
 }
 
 absl::StatusOr<Json> Session::Post(std::string_view path, const Json& body) {
-  absl::StatusOr<Json> document =
-      OfThisVersion(ToDocument(Call(options.socket, "POST", std::string(path),
-                                    ToText(body), options.timeout)));
-  if (!document.ok()) return WithNextStep(document.status());
-  return document;
+  return Send(*this, {.method = "POST",
+                      .path = std::string(path),
+                      .query = {},
+                      .body = body,
+                      .if_match = {}});
 }
 
 absl::StatusOr<Json> Session::GetOrRead(

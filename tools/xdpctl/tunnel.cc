@@ -5,6 +5,7 @@
 #include "absl/strings/str_join.h"
 #include "tools/xdpctl/list.h"
 #include "tools/xdpctl/nouns.h"
+#include "tools/xdpctl/object_change.h"
 #include "tools/xdpctl/table.h"
 
 namespace rampart::xdpctl {
@@ -45,6 +46,7 @@ void AddTunnel(CLI::App& app, Session& session) {
                                 {"PEERS", "", &Ends},
                                 {"SOURCES", "sources"}},
                     .name = {"tenant", "name"}}});
+  AddTunnelChanges(*tunnel, session);
 }
 
 }  // namespace rampart::xdpctl

@@ -10,8 +10,8 @@
 #include "absl/strings/str_cat.h"
 #include "controller/api/resource_rows.h"
 #include "tests/controller/api/fakes.h"
-#include "tests/controller/store/fake_fleet.h"
 #include "tests/controller/api/json_schema.h"
+#include "tests/controller/store/fake_fleet.h"
 
 namespace rampart {
 namespace {
@@ -220,13 +220,14 @@ TEST_F(HandlersTest, StatusShowsTheEdge) {
 TEST_F(HandlersTest, ResourcesAreListed) {
   EXPECT_EQ(Get("/v1/tenants")["tenants"].dump(),
             R"([{"name":"acme","id":1,"default_vnet":"frankfurt","vnets":2,)"
-            R"("tunnels":3,"routes":5,"policies":2}])");
+            R"("tunnels":3,"routes":5,"policies":2,"comment":""}])");
   EXPECT_EQ(Get("/v1/vnets")["vnets"][1].dump(),
             R"({"tenant":"acme","name":"sydney","vni":1002,"default":false,)"
             R"("router":[],"comment":"down under"})");
   EXPECT_EQ(Get("/v1/routes")["routes"][3].dump(),
             R"({"tenant":"acme","vnet":"frankfurt","cidr":"0.0.0.0/0",)"
-            R"("kind":"internet","via":"internet","pool":"default"})");
+            R"("kind":"internet","via":"internet","pool":"default",)"
+            R"("comment":""})");
   EXPECT_EQ(Get("/v1/policies")["policies"][0].dump(),
             R"({"tenant":"acme","name":"web","action":"allow","match":)"
             R"({"vnet":"frankfurt","protocol":"tcp",)"
@@ -241,7 +242,7 @@ TEST_F(HandlersTest, TunnelsNameTheirKeyFilesButNotTheKeys) {
             R"("auth":"mac","accept_zero_checksum":false,)"
             R"("keys":[{"key_id":1,"key_file":"/k"}],"weight":1,)"
             R"("labels":{},"state":"unprobed","rtt_ms":null,"since":null}],)"
-            R"("probe":null,"edge":"","device":"","sources":[],)"
+            R"("probe":null,"edge":"","device":"","sources":[],"comment":"",)"
             R"("state":"unprobed"})");
   EXPECT_THAT(tunnels.dump(), Not(HasSubstr("165")));
 }

@@ -60,11 +60,11 @@ TEST(JsonTest, MistakesAreReportedAsInTheFile) {
     return std::string(VnetFromJson(Json::parse(json)).status().message());
   };
   EXPECT_EQ(report(R"({"name": "a b", "vni": 0, "x": 1, "line": 7})"),
-            "7: name: \"a b\" is not a name; write at most 63 letters, digits, "
+            "name: \"a b\" is not a name; write at most 63 letters, digits, "
             "\".\", \"_\" and \"-\", with a letter or digit first\n"
-            "7: vni: \"0\" is out of range; write a whole number from 1 to "
+            "vni: \"0\" is out of range; write a whole number from 1 to "
             "4294967294\n"
-            "7: unknown key \"x\" in vnet; known are name, vni, default, "
+            "unknown key \"x\" in vnet; known are name, vni, default, "
             "comment, router");
   EXPECT_EQ(report("[]"), "vnet is a list; write a map, {key: value, ...}");
   EXPECT_EQ(report("null"), "vnet is empty; write a map, {key: value, ...}");

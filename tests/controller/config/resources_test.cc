@@ -128,9 +128,46 @@ TEST_F(ResourcesTest, NoTenantsAreFine) {
   EXPECT_TRUE(resources->tenants.empty());
 }
 
-TEST_F(ResourcesTest, TenantNeedsNoVnetUnlessSomethingIsInOne) {
-  const Tenant tenant = ParseTenant("  policies: [{name: a, action: deny}]");
-  EXPECT_TRUE(tenant.vnets.empty());
+TEST_F(ResourcesTest, WithoutVnetsAllIsInTheDefaultOne) {
+  const Tenant tenant = ParseTenant(R"(
+  comment: small
+  tunnels: [{name: t, type: gue, comment: later}]
+  routes: [{cidr: 10.0.0.0/8, via: t}, {cidr: "fd00::/8", via: t, comment: x}])");
+  ASSERT_EQ(tenant.vnets.size(), 1u);
+  EXPECT_EQ(tenant.vnets[0].name, "default");
+  EXPECT_EQ(tenant.vnets[0].vni, uint32_t{1} << 24);
+  EXPECT_TRUE(tenant.vnets[0].is_default);
+  EXPECT_TRUE(tenant.tunnels[0].peers.empty());
+  EXPECT_EQ(tenant.tunnels[0].vnet, "default");
+  for (const Route& route : tenant.routes) EXPECT_EQ(route.vnet, "default");
+  EXPECT_EQ(tenant.comment, "small");
+  EXPECT_EQ(tenant.tunnels[0].comment, "later");
+  EXPECT_EQ(tenant.routes[1].comment, "x");
+}
+
+TEST_F(ResourcesTest, AVniThatIsNotWrittenIsKeptOrFree) {
+  constexpr char kFile[] = R"(tenants:
+- name: acme
+  vnets: [{name: a, default: true}, {name: b, vni: 16777216}, {name: c}]
+)";
+  const auto first = Parse(kFile);
+  ASSERT_TRUE(first.ok()) << first.status();
+  const auto vnis = [](const Resources& resources) {
+    std::vector<uint32_t> all;
+    for (const Vnet& vnet : resources.tenants[0]->vnets)
+      all.push_back(vnet.vni);
+    return all;
+  };
+  EXPECT_EQ(vnis(*first),
+            (std::vector<uint32_t>{16777217, 16777216, 16777218}));
+  const auto second = ParseResources("f", R"(tenants:
+- name: acme
+  vnets: [{name: c, default: true}, {name: new}, {name: a}]
+)",
+                                     edge_, *first);
+  ASSERT_TRUE(second.ok()) << second.status();
+  EXPECT_EQ(vnis(*second),
+            (std::vector<uint32_t>{16777218, 16777216, 16777217}));
 }
 
 TEST_F(ResourcesTest, OnlyVnetIsTheDefaultAndMeantWhereNoneIsNamed) {
@@ -300,8 +337,14 @@ tenants:
 }
 
 TEST_F(ResourcesTest, EqualTenantsAreTakenOver) {
-  const auto before = Parse("tenants: [{name: a}, {name: b}]");
-  const auto moved = Parse("tenants: [{name: b}, {name: c}, {name: a}]");
+  const auto one = [](const char* name, int vni) {
+    return absl::StrCat("{name: ", name, ", vnets: [{name: m, vni: ", vni,
+                        "}]}");
+  };
+  const auto before =
+      Parse(absl::StrCat("tenants: [", one("a", 1), ",", one("b", 2), "]"));
+  const auto moved = Parse(absl::StrCat("tenants: [", one("b", 2), ",",
+                                        one("c", 3), ",", one("a", 1), "]"));
   ASSERT_TRUE(before.ok() && moved.ok());
   Resources after = *moved;
   after.tenants[2].Edit().comment = "other";

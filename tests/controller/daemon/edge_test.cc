@@ -389,9 +389,8 @@ TEST_F(FleetEdgeTest, WhatAnotherEdgeStoredIsPutInForceAsItAsked) {
   EXPECT_EQ(fleet_->in_force, 3u);
   ASSERT_TRUE(edge_->FollowFleet().ok());  // nothing new
   EXPECT_EQ(edge_->snapshot()->epoch(), 3u);
-  fleet_->news = {.epoch = 6,
-                  .resources = LanOn("eth2"),
-                  .on_change = OnChange::kCut};
+  fleet_->news = {
+      .epoch = 6, .resources = LanOn("eth2"), .on_change = OnChange::kCut};
   ASSERT_TRUE(edge_->FollowFleet().ok());
   EXPECT_EQ(edge_->snapshot()->epoch(), 6u);
   EXPECT_EQ(engine_->on_change, OnChange::kCut);

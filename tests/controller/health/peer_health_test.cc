@@ -75,7 +75,7 @@ class PeerHealthTest : public ::testing::Test {
           EXPECT_EQ(ref.tunnel->id, kFra);
           EXPECT_EQ(ref.realm, 1001u);
           sent[peer].push_back(sequence);
-      asked.insert(peer);
+          asked.insert(peer);
         });
     for (const uint32_t peer : alive)
       if (asked.contains(peer)) health.OnAnswer(kFra, peer, sent[peer].back());

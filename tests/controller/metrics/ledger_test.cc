@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The ledger over a real data plane.
+#include "controller/metrics/ledger.h"
+
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <unistd.h>
@@ -7,7 +9,6 @@
 #include <memory>
 #include <vector>
 
-#include "controller/metrics/ledger.h"
 #include "tests/controller/dataplane/fixture.h"
 
 namespace rampart {

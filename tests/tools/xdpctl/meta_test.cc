@@ -66,6 +66,22 @@ TEST_F(MetaTest, HelpAndTheHelpOptionSayTheSame) {
   EXPECT_EQ(Run("help status nonsense").code, 2);
 }
 
+// The words of a line as a shell sees them, up to where its output goes.
+std::vector<std::string> ShellWords(std::string_view line) {
+  std::vector<std::string> words = {""};
+  bool quoted = false;
+  for (const char c : line.substr(0, line.find_first_of("|>"))) {
+    if (c == '"')
+      quoted = !quoted;
+    else if (c == ' ' && !quoted)
+      words.emplace_back();
+    else
+      words.back() += c;
+  }
+  std::erase(words, "");
+  return words;
+}
+
 TEST_F(MetaTest, EveryExampleRuns) {
   const Result all = Run("examples");
   EXPECT_EQ(all.code, 0);
@@ -73,11 +89,13 @@ TEST_F(MetaTest, EveryExampleRuns) {
   for (const absl::string_view line :
        absl::StrSplit(all.out, '\n', absl::SkipEmpty())) {
     if (line[0] == '#') continue;
-    const std::string first(line.substr(0, line.find('|')));
-    ASSERT_THAT(first, StartsWith("xdpctl "));
-    const Result result = Run("--bpffs /nowhere " + first.substr(7));
+    std::vector<std::string> words =
+        ShellWords(std::string_view(line.data(), line.size()));
+    ASSERT_EQ(words[0], "xdpctl");
+    words[0] = "--bpffs=/nowhere";
+    const Result result = RunWords(words);
     // Files and answers are not there; the words must be understood.
-    EXPECT_NE(result.code, 2) << first << ": " << result.err;
+    EXPECT_NE(result.code, 2) << line << ": " << result.err;
     ++examples;
   }
   EXPECT_GT(examples, 20);

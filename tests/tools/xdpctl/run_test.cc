@@ -439,10 +439,10 @@ TEST_F(RunTest, ApplySaysWhatBecomesOfFlowsAndUntilWhenToConfirm) {
 }
 
 constexpr char kEpochs[] =
-    R"({"schema":"xdpctl/v1/epochs","epoch":4,"probation":{"epoch":4,)"
-    R"("back_to":3,"deadline":"2026-11-21T19:43:02Z"},"epochs":[{"epoch":4,)"
-    R"("time":"2026-11-21T19:38:02Z","who":"alice (uid 7)","what":"apply",)"
-    R"("comment":"","on_change":"cut","tenants":["acme","globex"]}]})";
+    R"json({"schema":"xdpctl/v1/epochs","epoch":4,"probation":{"epoch":4,)json"
+    R"json("back_to":3,"deadline":"2026-11-21T19:43:02Z"},"epochs":[{"epoch":4,)json"
+    R"json("time":"2026-11-21T19:38:02Z","who":"alice (uid 7)","what":"apply",)json"
+    R"json("comment":"","on_change":"cut","tenants":["acme","globex"]}]})json";
 
 TEST_F(RunTest, TheHistoryOfConfigurationAndPolicyIsOne) {
   On("/v1/epochs", kEpochs);
@@ -452,7 +452,7 @@ TEST_F(RunTest, TheHistoryOfConfigurationAndPolicyIsOne) {
     EXPECT_EQ(
         result.out,
         "EPOCH  TIME                  WHO            WHAT   COMMENT  TENANTS\n"
-        "4      2026-11-21T19:38:02Z  alice (uid 7)  apply  -        "
+        "    4  2026-11-21T19:38:02Z  alice (uid 7)  apply  -        "
         "acme,globex\n");
     EXPECT_THAT(result.err, HasSubstr("epoch 4 is taken back at 2026-"));
   }
