@@ -85,7 +85,7 @@ TEST_F(PinsTest, RefusesAMapOfAnotherShapeAndNamesTheDifference) {
   } cases[] = {
       {BPF_MAP_TYPE_LRU_HASH, 8, 4, 262144, "type is 9, not 1"},
       {BPF_MAP_TYPE_HASH, 12, 4, 262144, "key size is 12, not 8"},
-      {BPF_MAP_TYPE_HASH, 8, 16, 262144, "value size is 16, not 4"},
+      {BPF_MAP_TYPE_HASH, 8, 16, 262144, "value size is 16, not 8"},
       {BPF_MAP_TYPE_HASH, 8, 4, 99, "capacity is 99, not 262144"},
   };
   for (const auto& c : cases) {

@@ -63,7 +63,7 @@ TEST_P(AdoptionTest, AdoptedFlowsGoOnAndEndWithTheirCounters) {
   Pass(absl::Seconds(302));
   ASSERT_THAT(hooks.ends, SizeIs(1));
   EXPECT_THAT(hooks.ends[0].packets, ElementsAre(9, 0));
-  EXPECT_EQ(hooks.ends[0].rule, "");
+  EXPECT_EQ(hooks.ends[0].rule, "all");  // as its epoch says
   EXPECT_THAT(NatSessions(), IsEmpty());
 }
 
