@@ -36,6 +36,16 @@ class OfflineTest(e2e.EdgeTest):
         return sorted(json.dumps([row[k] for k in keys])
                       for row in document["sessions"])
 
+    @staticmethod
+    def configured(document):
+        """Without what only a controller knows: who answers its probes."""
+        for row in document.get("tunnels", ()):
+            row.pop("state", None)
+            for peer in row["peers"]:
+                for key in ("state", "rtt_ms", "since"):
+                    peer.pop(key, None)
+        return document
+
     def talk(self):
         for version in (4, 6):
             self.echo("inet", version, 7001, "inet")
@@ -50,13 +60,14 @@ class OfflineTest(e2e.EdgeTest):
         lists = [(kind, "list") for kind in
                  ("tenant", "vnet", "tunnel", "route", "policy")]
         lists.append(("route", "get", "--vnet", "acme/main", "8.8.8.8"))
-        before = [self.lab.show(*words) for words in lists]
+        before = [self.configured(self.lab.show(*words)) for words in lists]
         flows = self.lab.show("flow", "list")
         mappings = self.lab.show("nat", "session", "list")
         devices = self.lab.show("dev", "list")["devices"]
         self.assertGreaterEqual(len(flows["flows"]), 4)
         self.lab.rampartd.stop(signal.SIGKILL)
-        self.assertEqual([self.offline(*words) for words in lists], before)
+        self.assertEqual([self.configured(self.offline(*words))
+                          for words in lists], before)
         self.assertEqual(self.flows(self.offline("flow", "list")),
                          self.flows(flows))
         self.assertEqual(
