@@ -33,7 +33,7 @@ class ApiServer {
     // Their members may write, and read; the others get 403.
     std::optional<gid_t> write_group;
     std::optional<gid_t> read_group;
-    size_t body_limit = 16 << 20;    // bytes
+    size_t body_limit = 128 << 20;   // bytes: some 500 000 routes and rules
     size_t header_limit = 16 << 10;  // bytes
     // For one request to arrive and one response to leave.
     absl::Duration timeout = absl::Seconds(30);

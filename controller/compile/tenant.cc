@@ -130,7 +130,8 @@ class Compiler {
         SetAddress(peer.remote, key.saddr);
         SetAddress(local, key.daddr);
         key.kind = Kind(tunnel, peer);
-        if (key.kind == RP_PEER_GRE_KEY) key.gre_key = htonl(*peer.gre_key);
+        if (key.kind == RP_PEER_GRE_KEY)
+          key.gre_key = htonl(peer.gre_key.value_or(0));
         peers.emplace_back(key,
                            CompilePeer(tenant_, tunnel, i, VniOf(tunnel.vnet)));
       }

@@ -12,7 +12,7 @@
 namespace rampart {
 
 // Ten thousand tenants with a few tunnels, routes and rules each.
-inline constexpr size_t kYamlSizeMax = size_t{8} << 20;
+inline constexpr size_t kYamlSizeMax = size_t{128} << 20;
 
 // Reads one YAML document that may come from anybody: UTF-8 without control
 // characters, at most kYamlSizeMax bytes, kTreeDepthMax deep, and without

@@ -190,7 +190,8 @@ class Walk {
       return RP_FORWARDED;
     const IpAddress& destination = tuple().destination.address;
     const bool hairpin = nat_->PoolOf(destination) != nullptr;
-    const std::string_view chosen = result_.policy->decision.pool;
+    const std::string_view chosen =
+        result_.policy ? std::string_view(result_.policy->decision.pool) : "";
     const std::string pool = chosen.empty() ? route.pool : std::string(chosen);
     if (!hairpin && nat_->Excluded(pool, destination)) {
       Say("nat", absl::StrCat("pool ", pool, " leaves packets to ",

@@ -2,7 +2,6 @@
 #include "controller/flow/sweep.h"
 
 #include <algorithm>
-#include <optional>
 
 #include "controller/base/status.h"
 #include "controller/flow/expiry.h"
@@ -39,9 +38,10 @@ void Sweep::Use(const Snapshot* snapshot, OnChange on_change) {
   // Of a pass that did not come to its end nobody knows what it has checked.
   const bool unfinished = check_next_ || (running_ && check_);
   on_change_ = unfinished ? std::max(on_change_, on_change) : on_change;
-  judge_.emplace(Judge::Dependencies{deps_.hooks, deps_.flows, deps_.next_hops,
-                                     deps_.formers},
-                 snapshot, unfinished ? nullptr : snapshot_);
+  judge_ = std::make_unique<const Judge>(
+      Judge::Dependencies{deps_.hooks, deps_.flows, deps_.next_hops,
+                          deps_.formers},
+      snapshot, unfinished ? nullptr : snapshot_);
   snapshot_ = snapshot;
   running_ = false;
   check_next_ = true;

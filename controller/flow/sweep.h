@@ -6,7 +6,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
@@ -77,7 +76,7 @@ class Sweep {
 
   Dependencies deps_;
   const Snapshot* snapshot_ = nullptr;
-  std::optional<Judge> judge_;
+  std::unique_ptr<const Judge> judge_;
   uint32_t next4_ = 0;  // slot
   uint32_t next6_ = 0;
   bool running_ = false;

@@ -31,7 +31,7 @@ class _Connection(http.client.HTTPConnection):
 def _address(number, version):
     """The other end of a tunnel; no two are the same."""
     if version == 4:
-        return f"198.{18 + (number >> 16)}.{number >> 8 & 255}.{number & 255}"
+        return f"198.19.{number >> 8}.{number & 255}"
     return f"2001:2:0:2::{number:x}"
 
 
@@ -44,7 +44,7 @@ def _tenant(number):
                      f"default: {'true' if vnet == 0 else 'false'}}}")
     lines.append("    tunnels:")
     for version in (4, 6):
-        remote = _address(256 + number, version)
+        remote = _address(number, version)
         lines.append(f"      - {{name: t{version}, type: gue, vnet: v0, peers: "
                      f'[{{remote: "{remote}", auth: gre-key}}]}}')
     lines.append("    routes:")

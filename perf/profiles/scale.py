@@ -50,9 +50,8 @@ class _Edge(Contender):
             added.append(_milliseconds(
                 lambda: self._edge.request("POST", path, route)))
             self._check(cidr, "blackhole")
-            name = cidr.replace("/", "%2F")
             removed.append(_milliseconds(
-                lambda: self._edge.request("DELETE", f"{path}/v3%2F{name}")))
+                lambda: self._edge.request("DELETE", f"{path}/v3/{cidr}")))
             after = self._edge.request("GET", "/v1/status")["epoch"]
             if after != epoch + 2:
                 raise MeasurementError(f"scale: epoch {after} after {epoch}")

@@ -125,7 +125,7 @@ TEST(YamlTest, DeepNestingIsRefused) {
 
 TEST(YamlTest, FileThatIsTooBigIsRefused) {
   EXPECT_EQ(Report(std::string(kYamlSizeMax + 1, 'a')),
-            "f: has 8388609 bytes; write at most 8388608");
+            "f: has 134217729 bytes; write at most 134217728");
 }
 
 TEST(YamlTest, WhatIsNotTextIsRefusedWithItsLine) {

@@ -33,8 +33,7 @@ class FakeClock final : public Clock {
 class FakeHooks final : public FlowHooks {
  public:
   Decision OnFlowStart(const FlowStart& start) override {
-    if (start.asked != FlowStart::Asked::kWaited)
-      starts.push_back(start.tuple);
+    if (start.asked != FlowStart::Asked::kWaited) starts.push_back(start.tuple);
     return decide ? decide(start) : Allow();
   }
   void OnFlowEnd(const FlowEnd& end) override { ends.push_back(end); }
