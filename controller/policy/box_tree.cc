@@ -93,6 +93,7 @@ std::optional<BoxTree::Cut> BoxTree::ChooseCut(
     const std::vector<const Box*>& boxes) {
   std::vector<const Box*> sample;
   const size_t count = std::min(boxes.size(), kSampleMax);
+  sample.reserve(count);
   for (size_t i = 0; i < count; ++i)
     sample.push_back(boxes[i * boxes.size() / count]);
   size_t least = count - std::max<size_t>(count / kGain, 1);

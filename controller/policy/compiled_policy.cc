@@ -38,6 +38,7 @@ std::vector<Interval> RangesOf(const std::vector<const AddressSet*>& sets) {
 
 std::vector<Interval> RangesOf(const std::vector<PortRange>& ports) {
   std::vector<Interval> ranges;
+  ranges.reserve(ports.size());
   for (const PortRange& range : ports)
     ranges.push_back({range.first, range.last});
   return ranges;
@@ -109,6 +110,7 @@ const IdentitySet* CompiledPolicy::AddIdentities(
   const IdentitySet* set =
       &identity_sets_.emplace_back(identities.begin(), identities.end());
   std::vector<Interval> ranges;
+  ranges.reserve(identities.size());
   for (const std::string& identity : identities)
     ranges.push_back(Only(AddName(identities_, identity)));
   identity_ranges_[set] =

@@ -162,6 +162,7 @@ Changes ChangeTunnel(const PolicyMatch& match, const FlowStart& start) {
 std::vector<const std::string*> NamesOf(const Tenant& tenant,
                                         const PolicyMatch& match) {
   std::vector<const std::string*> names;
+  names.reserve(match.identities.size());
   for (const std::string& name : match.identities) names.push_back(&name);
   for (const std::string& wanted : match.identity_groups)
     for (const Group& group : tenant.groups)

@@ -28,24 +28,24 @@ constexpr const char* kHistoryTables[] = {
     " deadline INTEGER NOT NULL) STRICT",
 };
 constexpr const char* kTables[] = {
-    "CREATE TABLE state (one INTEGER PRIMARY KEY CHECK (one = 1),"
-    " store_id INTEGER NOT NULL, epoch INTEGER NOT NULL, file TEXT NOT NULL)"
-    " STRICT",
-    "CREATE TABLE ids (tenant TEXT NOT NULL, tunnel TEXT NOT NULL,"
-    " id INTEGER NOT NULL, PRIMARY KEY (tenant, tunnel)) STRICT",
+    ("CREATE TABLE state (one INTEGER PRIMARY KEY CHECK (one = 1),"
+     " store_id INTEGER NOT NULL, epoch INTEGER NOT NULL, file TEXT NOT NULL)"
+     " STRICT"),
+    ("CREATE TABLE ids (tenant TEXT NOT NULL, tunnel TEXT NOT NULL,"
+     " id INTEGER NOT NULL, PRIMARY KEY (tenant, tunnel)) STRICT"),
     "CREATE UNIQUE INDEX once ON ids (tunnel = '', id)",
 };
 
 // Version 1 knew only what is in force.
 constexpr const char* kFromVersion1[] = {
-    "INSERT INTO tenants SELECT json_extract(document, '$.name'), epoch,"
-    " 1 << 32, length(CAST(document AS BLOB)), document"
-    " FROM old_tenants, state",
-    "INSERT INTO orders SELECT epoch, (SELECT json_group_array(name) FROM"
-    " (SELECT json_extract(document, '$.name') AS name FROM old_tenants"
-    " ORDER BY position)) FROM state",
-    "INSERT INTO epochs SELECT epoch, 0, '', 'upgrade from a version without"
-    " history', '', 'recheck', file, '[]', 0 FROM state WHERE epoch > 0",
+    ("INSERT INTO tenants SELECT json_extract(document, '$.name'), epoch,"
+     " 1 << 32, length(CAST(document AS BLOB)), document"
+     " FROM old_tenants, state"),
+    ("INSERT INTO orders SELECT epoch, (SELECT json_group_array(name) FROM"
+     " (SELECT json_extract(document, '$.name') AS name FROM old_tenants"
+     " ORDER BY position)) FROM state"),
+    ("INSERT INTO epochs SELECT epoch, 0, '', 'upgrade from a version without"
+     " history', '', 'recheck', file, '[]', 0 FROM state WHERE epoch > 0"),
     "DROP TABLE old_tenants",
     "PRAGMA user_version=2",
 };

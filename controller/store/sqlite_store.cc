@@ -41,6 +41,7 @@ OnChange OnChangeOf(std::string_view word) {
 
 std::vector<std::string> OrderOf(const Resources& resources) {
   std::vector<std::string> names;
+  names.reserve(resources.tenants.size());
   for (const Tenant& tenant : resources.tenants) names.push_back(tenant.name);
   return names;
 }

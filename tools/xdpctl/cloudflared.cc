@@ -212,7 +212,7 @@ using RunVerb = absl::StatusOr<int> (*)(Session&, const Arguments&);
 // first, second: what the verb takes; null: nothing.
 CLI::App* AddVerb(CLI::App& noun, Session& session, Command command,
                   RunVerb run, const char* first, const char* second,
-                  std::shared_ptr<Arguments> arguments) {
+                  const std::shared_ptr<Arguments>& arguments) {
   command.run = [&session, run, arguments] { return run(session, *arguments); };
   if (command.shows != Shows::kList) command.shows = Shows::kAction;
   CLI::App* verb = AddCommand(noun, session, std::move(command));

@@ -74,8 +74,8 @@ StoredResources FleetVersion::stored() const {
                             .resources = {.file = record.file},
                             .on_change = record.epoch.on_change};
   for (const Item& item : items)
-    if (item.tenant->tenant)
-      stored.resources.tenants.push_back(*item.tenant->tenant);
+    if (const auto& tenant = item.tenant->tenant)
+      stored.resources.tenants.push_back(*tenant);
   return stored;
 }
 
@@ -177,10 +177,11 @@ absl::StatusOr<std::vector<FleetEntry>> EtcdEpochs::ReadPages(
     if (!pages.contains(digest)) unknown.push_back(keys_.Page(digest));
   ASSIGN_OR_RETURN(const auto values, client_.GetAll(unknown));
   for (size_t i = 0; i < values.size(); ++i) {
-    if (!values[i]) return Missing(unknown[i]);
-    std::string digest = DigestOf(values[i]->value);
+    const auto& value = values[i];
+    if (!value) return Missing(unknown[i]);
+    std::string digest = DigestOf(value->value);
     if (keys_.Page(digest) != unknown[i]) return Missing(unknown[i]);
-    ASSIGN_OR_RETURN(pages[std::move(digest)], PageFromText(values[i]->value));
+    ASSIGN_OR_RETURN(pages[std::move(digest)], PageFromText(value->value));
   }
   std::vector<FleetEntry> entries;
   for (const std::string& digest : digests)
@@ -200,7 +201,7 @@ absl::StatusOr<std::vector<std::string>> EtcdEpochs::ReadDocuments(
   for (const FleetEntry& entry : entries) {
     std::string document;
     for (size_t part = 0; part < entry.parts; ++part, ++next)
-      if (values[next]) document += values[next]->value;
+      if (const auto& value = values[next]) document += value->value;
     if (DigestOf(document) != entry.digest)
       return Missing(keys_.Part(entry.digest, 0));
     documents.push_back(std::move(document));
@@ -297,8 +298,10 @@ EtcdEpochs::Draft EtcdEpochs::MakeDraft(const FleetVersion& base,
     const auto it = before.find(tenant->name);
     const FleetVersion::Item* item = it != before.end() ? it->second : nullptr;
     if (item != nullptr) before.erase(it);
-    if (item != nullptr && item->tenant->tenant &&
-        item->tenant->tenant->SameAs(tenant)) {
+    const Shared<Tenant>* same = nullptr;
+    if (item != nullptr)
+      if (const auto& stored = item->tenant->tenant) same = &*stored;
+    if (same != nullptr && same->SameAs(tenant)) {
       draft.version.items.push_back(*item);
       continue;
     }

@@ -261,7 +261,8 @@ absl::StatusOr<StoredResources> EtcdStore::Replace(Resources resources,
 }
 
 absl::Status EtcdStore::Confirm(uint32_t epoch) {
-  if (!probation() || probation()->epoch != epoch)
+  const auto waiting = probation();
+  if (!waiting || waiting->epoch != epoch)
     return absl::FailedPreconditionError(
         absl::StrCat("epoch ", epoch, ": waits for no confirmation; it is ",
                      epoch == seen_->record.epoch.epoch ? "in force to stay"
@@ -276,6 +277,7 @@ absl::StatusOr<std::vector<EpochRecord>> EtcdStore::History(int limit) {
   RETURN_IF_ERROR(CheckReached());
   ASSIGN_OR_RETURN(std::vector<FleetRecord> records, epochs_.Records(limit));
   std::vector<EpochRecord> history;
+  history.reserve(records.size());
   for (FleetRecord& record : records)
     history.push_back(std::move(record.epoch));
   return history;
