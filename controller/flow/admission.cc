@@ -7,7 +7,9 @@
 #include <utility>
 
 #include "absl/hash/hash.h"
+#include "absl/strings/str_cat.h"
 #include "controller/base/status.h"
+#include "controller/base/text.h"
 #include "maps/realm.h"
 
 namespace rampart {
@@ -219,6 +221,32 @@ Admission::Refusal Admission::CheckRoute(
   return {};
 }
 
+// The sender's tenant wants refused senders to know why. From outside there is
+// no tenant that could want it.
+bool Admission::Explains(const Arrival& arrival) {
+  return arrival.vnet.tenant != nullptr &&
+         arrival.punt.realm != RP_REALM_UNDERLAY &&
+         arrival.vnet.tenant->denials.explain;
+}
+
+// "RP-POL-002 ask it@acme.example".
+std::string Admission::WhyRefused(const Arrival& arrival, rp_outcome reason) {
+  std::string_view id;
+  switch (reason) {
+#define X(symbol, value, text, help) \
+  case RP_DROP_##symbol:             \
+    id = text;                       \
+    break;
+    RP_DROP_REASONS(X)
+#undef X
+    default:
+      break;
+  }
+  const std::string& contact = arrival.vnet.tenant->denials.contact;
+  return contact.empty() ? std::string(id)
+                         : absl::StrCat(Abseil(id), " ask ", contact);
+}
+
 Admission::Refusal Admission::AskHooks(const Arrival& arrival,
                                        const Snapshot::RouteRef& route,
                                        FlowStart::Asked asked,
@@ -239,7 +267,11 @@ Admission::Refusal Admission::AskHooks(const Arrival& arrival,
     case Decision::Action::kDeny:
       break;
   }
-  return {.reason = decision.reason, .remember = decision.remember};
+  Refusal refusal = {.reason = decision.reason, .remember = decision.remember};
+  // A rule that denies is silent on purpose; the want of one is not.
+  if (Explains(arrival) && decision.reason == RP_DROP_POLICY_DEFAULT)
+    refusal.tell = IcmpError::kAdminProhibited;
+  return refusal;
 }
 
 template <typename F>
@@ -386,8 +418,11 @@ absl::Status Admission::Refuse(const Arrival& arrival, const Refusal& refusal) {
   }
   Drop(arrival, refusal.reason);
   if (!refusal.tell) return absl::OkStatus();
-  if (*refusal.tell == IcmpError::kAdminProhibited &&
-      arrival.tuple().protocol == IPPROTO_TCP)
+  const bool prohibited = *refusal.tell == IcmpError::kAdminProhibited;
+  if (prohibited && Explains(arrival))
+    deps_.replies.SendIcmpError(*refusal.tell, arrival.punt, arrival.packet,
+                                WhyRefused(arrival, refusal.reason));
+  else if (prohibited && arrival.tuple().protocol == IPPROTO_TCP)
     deps_.replies.SendTcpReset(arrival.punt, arrival.packet);
   else
     deps_.replies.SendIcmpError(*refusal.tell, arrival.punt, arrival.packet);

@@ -136,6 +136,8 @@ class Admission {
   static Refusal CheckOpening(const Packet& packet);
   Refusal CheckRoute(const Arrival& arrival,
                      const Snapshot::RouteRef& route) const;
+  static bool Explains(const Arrival& arrival);
+  static std::string WhyRefused(const Arrival& arrival, rp_outcome reason);
   Refusal AskHooks(const Arrival& arrival, const Snapshot::RouteRef& route,
                    FlowStart::Asked asked, Allowed& allowed);
   bool IsForRouter(const Arrival& arrival) const;

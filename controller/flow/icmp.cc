@@ -143,10 +143,39 @@ TypeCode TypeOf(IcmpError error, bool v4) {
             : TypeCode{ICMP6_DST_UNREACH, ICMP6_DST_UNREACH_ADMIN};
 }
 
+constexpr size_t RoundUp(size_t value, size_t unit) {
+  return (value + unit - 1) / unit * unit;
+}
+
+constexpr size_t kExtensionHeader = 4;
+constexpr size_t kObjectHeader = 4;
+constexpr uint8_t kExtensionVersion = 2;
+// Of the quoted packet, if an extension follows: who does not know the length
+// field takes 128 bytes for it (RFC 4884 section 5).
+constexpr size_t kQuoteBeforeExtension = 128;
+
+// RFC 4884 sections 7 and 8: one object in an extension structure.
+std::vector<uint8_t> ExtensionAbout(std::string_view about) {
+  if (about.empty()) return {};
+  about = about.substr(0, kIcmpAboutMax);
+  const size_t object = kObjectHeader + RoundUp(about.size(), 4);
+  std::vector<uint8_t> extension(kExtensionHeader + object);
+  extension[0] = kExtensionVersion << 4;
+  Store16(&extension[kExtensionHeader], object);
+  extension[kExtensionHeader + 2] = kIcmpAboutClass;
+  extension[kExtensionHeader + 3] = 1;
+  std::memcpy(&extension[kExtensionHeader + kObjectHeader], about.data(),
+              about.size());
+  const uint16_t check = ~FoldSum(SumBytes(extension));
+  std::memcpy(&extension[2], &check, sizeof(check));
+  return extension;
+}
+
 }  // namespace
 
 std::vector<uint8_t> BuildIcmpError(IcmpError error, const Packet& packet,
-                                    const IpAddress& source, uint16_t mtu) {
+                                    const IpAddress& source, uint16_t mtu,
+                                    std::string_view about) {
   if (!MayHaveError(error, packet)) return {};
   const bool v4 = packet.is_v4();
   const IpHeader header = {
@@ -156,15 +185,28 @@ std::vector<uint8_t> BuildIcmpError(IcmpError error, const Packet& packet,
       .tos = kErrorTos};
   const size_t room =
       (v4 ? kIpv4ErrorMax : kIpv6ErrorMax) - HeaderSize(header) - kIcmpHeader;
-  const size_t quote = std::min(packet.bytes.size(), room);
-  std::vector<uint8_t> result = NewPacket(header, kIcmpHeader + quote);
+  const std::vector<uint8_t> extension = ExtensionAbout(about);
+  const size_t unit = v4 ? 4 : 8;  // of the length field
+  const size_t quote =
+      std::min(packet.bytes.size(), (room - extension.size()) / unit * unit);
+  const size_t padded =
+      extension.empty() ? std::min(packet.bytes.size(), room)
+                        : std::max(RoundUp(quote, unit), kQuoteBeforeExtension);
+  std::vector<uint8_t> result =
+      NewPacket(header, kIcmpHeader + padded + extension.size());
   uint8_t* icmp = result.data() + HeaderSize(header);
   const TypeCode type = TypeOf(error, v4);
   icmp[0] = type.type;
   icmp[1] = type.code;
   // RFC 1191: the second half of the word; RFC 4443: all of it.
   if (error == IcmpError::kPacketTooBig) Store16(icmp + 6, mtu);
-  std::memcpy(icmp + kIcmpHeader, packet.bytes.data(), quote);
+  if (extension.empty()) {
+    std::memcpy(icmp + kIcmpHeader, packet.bytes.data(), padded);
+  } else {
+    icmp[v4 ? 5 : 4] = padded / unit;
+    std::memcpy(icmp + kIcmpHeader, packet.bytes.data(), quote);
+    std::copy(extension.begin(), extension.end(), icmp + kIcmpHeader + padded);
+  }
   FinishChecksum(header, result, 2);
   return result;
 }

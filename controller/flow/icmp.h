@@ -5,6 +5,7 @@
 #define RAMPART_CONTROLLER_FLOW_ICMP_H_
 
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "controller/base/ip.h"
@@ -23,9 +24,15 @@ enum class IcmpError {
 // packet's sender, quoting as much of it as fits into 576 bytes (RFC 1812
 // section 4.3.2.3) or 1280 (RFC 4443 section 2.4 c). mtu: kPacketTooBig only.
 // Empty if there must be no error about this packet: RFC 1812 section 4.3.2.7,
-// RFC 4443 section 2.4 e.
+// RFC 4443 section 2.4 e. about: kAdminProhibited only: text for people, at
+// most kIcmpAboutMax bytes of it, in an extension object (RFC 4884) of class
+// kIcmpAboutClass and C-Type 1, filled up with zeros; empty: none.
 std::vector<uint8_t> BuildIcmpError(IcmpError error, const Packet& packet,
-                                    const IpAddress& source, uint16_t mtu = 0);
+                                    const IpAddress& source, uint16_t mtu = 0,
+                                    std::string_view about = {});
+
+inline constexpr uint8_t kIcmpAboutClass = 247;  // private use
+inline constexpr size_t kIcmpAboutMax = 256;
 
 // The reply to `packet`, which is an echo request.
 std::vector<uint8_t> BuildEchoReply(const Packet& packet);

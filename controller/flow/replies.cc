@@ -9,9 +9,10 @@
 namespace rampart {
 
 void Replies::SendIcmpError(IcmpError error, const rp_punt& punt,
-                            const Packet& packet) {
+                            const Packet& packet, std::string_view about) {
   Send(punt, packet.tuple.source.address,
-       BuildIcmpError(error, packet, SourceOfErrors(punt, packet), punt.mtu));
+       BuildIcmpError(error, packet, SourceOfErrors(punt, packet), punt.mtu,
+                      about));
 }
 
 void Replies::SendEchoReply(const rp_punt& punt, const Packet& packet) {

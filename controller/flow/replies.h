@@ -5,6 +5,7 @@
 #define RAMPART_CONTROLLER_FLOW_REPLIES_H_
 
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "controller/base/clock.h"
@@ -34,8 +35,8 @@ class Replies {
 
   // Each sends nothing if the realm has had its share, or if there must be no
   // such answer to the packet, or no way back.
-  void SendIcmpError(IcmpError error, const rp_punt& punt,
-                     const Packet& packet);
+  void SendIcmpError(IcmpError error, const rp_punt& punt, const Packet& packet,
+                     std::string_view about = {});
   void SendEchoReply(const rp_punt& punt, const Packet& packet);
   void SendTcpReset(const rp_punt& punt, const Packet& packet);
   // The way back of whatever came as `punt` says. Both of one family.

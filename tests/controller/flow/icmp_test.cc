@@ -86,6 +86,40 @@ TEST(IcmpTest, ErrorsGoToTheSenderAndQuoteItsPacket) {
   }
 }
 
+// RFC 4884: the length of the quote, padded to 128 bytes; then version 2, a
+// checksum of its own, and the object.
+TEST(IcmpTest, APersonIsToldWhyInAnExtensionObject) {
+  for (const Net& net : kNets) {
+    for (const size_t payload : {0, 101, 1400}) {
+      const Bytes original = BuildPacket({.source = net.sender,
+                                          .destination = net.destination,
+                                          .payload = payload});
+      const Bytes error =
+          BuildIcmpError(IcmpError::kAdminProhibited, *ParsePacket(1, original),
+                         net.router, 0, "RP-POL-002 ask me");
+      ExpectWellFormed(error);
+      const bool v4 = net.sender.is_v4();
+      ASSERT_LE(error.size(), v4 ? 576u : 1280u);
+      const uint8_t* icmp = &error[v4 ? 20 : 40];
+      const size_t quote = v4 ? icmp[5] * 4 : icmp[4] * 8;
+      ASSERT_GE(quote, 128u);
+      const size_t same = std::min(quote, original.size());
+      EXPECT_TRUE(
+          std::equal(original.begin(), original.begin() + same, icmp + 8));
+      const Bytes extension(icmp + 8 + quote, error.data() + error.size());
+      ASSERT_EQ(extension.size(), 4u + 4 + 20);
+      EXPECT_EQ(extension[0], 0x20);
+      EXPECT_EQ(Folded(Tins::Utils::sum_range(
+                    extension.data(), extension.data() + extension.size())),
+                0xffffu);
+      EXPECT_EQ(Bytes(extension.begin() + 4, extension.begin() + 8),
+                Bytes({0, 24, 247, 1}));
+      EXPECT_EQ(std::string(extension.begin() + 8, extension.end()),
+                std::string("RP-POL-002 ask me\0\0\0", 20));
+    }
+  }
+}
+
 TEST(IcmpTest, LongPacketsAreQuotedAsFarAsTheErrorMayBeLong) {
   for (const Net& net : kNets) {
     const Bytes original = BuildPacket({.source = net.sender,

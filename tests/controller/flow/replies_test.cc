@@ -7,6 +7,7 @@ namespace rampart {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Pair;
 using ::testing::SizeIs;
@@ -119,6 +120,27 @@ TEST_P(RepliesTest, OtherRejectedPacketsAreAdministrativelyProhibited) {
   const Reply reply = Sent();
   EXPECT_EQ(reply.type, net.family == Family::kV4 ? 3 : 1);
   EXPECT_EQ(reply.code, net.family == Family::kV4 ? 13 : 1);
+}
+
+TEST_P(RepliesTest, ATenantMayHaveItsOwnToldWhyTheyAreRefused) {
+  hooks.decide = [](const FlowStart&) {
+    return FakeHooks::Deny(RP_DROP_POLICY_DEFAULT);
+  };
+  Punt(Tcp(net.fra, net.internet));
+  EXPECT_THAT(plane->sent, IsEmpty());
+  Resources resources = LabResources();
+  resources.tenants[0].Edit().denials = {.explain = true, .contact = "it@acme"};
+  Apply(resources, 2);
+  Punt(Tcp(net.fra2, net.internet));
+  ASSERT_THAT(plane->sent, SizeIs(1));
+  const Bytes& sent = plane->sent.back().packet;
+  EXPECT_THAT(std::string(sent.begin(), sent.end()),
+              HasSubstr("RP-POL-002 ask it@acme"));
+  hooks.decide = [](const FlowStart&) {
+    return FakeHooks::Deny(RP_DROP_POLICY_DENY);  // a rule: silent
+  };
+  Punt(Udp(net.fra2, net.internet));
+  EXPECT_THAT(plane->sent, SizeIs(1));
 }
 
 TEST_P(RepliesTest, NothingIsSentThroughANextHopThatIsDown) {
