@@ -11,18 +11,11 @@
 #include "absl/strings/str_cat.h"
 #include "controller/base/text.h"
 #include "controller/config/check_policy.h"
+#include "controller/config/names_of.h"
 #include "controller/model/words.h"
 
 namespace rampart {
 namespace {
-
-template <typename T>
-std::vector<std::string> NamesOf(const std::vector<T>& objects) {
-  std::vector<std::string> names;
-  names.reserve(objects.size());
-  for (const T& object : objects) names.push_back(object.name);
-  return names;
-}
 
 template <typename T>
 const T* FindByName(const std::vector<T>& objects, std::string_view name) {

@@ -8,19 +8,12 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "controller/base/text.h"
+#include "controller/config/names_of.h"
 #include "controller/model/words.h"
 #include "controller/policy/policy_test_run.h"
 
 namespace rampart {
 namespace {
-
-template <typename T>
-std::vector<std::string> NamesOf(const std::vector<T>& objects) {
-  std::vector<std::string> names;
-  names.reserve(objects.size());
-  for (const T& object : objects) names.push_back(object.name);
-  return names;
-}
 
 class PolicyChecker {
  public:
